@@ -157,7 +157,8 @@ class QueryBus:
             outcome = "hit" if result.cached else "miss"
             return result
         finally:
-            self.metrics.answered(name, outcome, time.perf_counter() - started)
+            self.metrics.queries(name, outcome).inc()
+            self.metrics.seconds(name).observe(time.perf_counter() - started)
 
     @property
     def handlers(self) -> list[HandlerDescription]:

@@ -72,15 +72,12 @@ class QueryMetrics:
             "teddy_query_seconds", "Time to answer.", ("query",), registry=registry, buckets=SECONDS
         )
         # looking up a labelled metric costs more than counting with it
-        self._queries, self._seconds = cache(queries.labels), cache(seconds.labels)
+        self.queries, self.seconds = cache(queries.labels), cache(seconds.labels)
+        """By query, and outcome: hit, miss or failed; by query."""
+
         self._exports_ended = Counter(
             "teddy_query_exports_ended", "Ended exports by outcome.", ("how",), registry=registry
         )
-
-    def answered(self, query: str, outcome: str, seconds: float) -> None:
-        """`outcome` is hit, miss or failed."""
-        self._queries(query, outcome).inc()
-        self._seconds(query).observe(seconds)
 
     def export_ended(self, how: str) -> None:
         """`how` is whole, limit (its time, its token or the process), erased, broken (something

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
 
@@ -193,7 +194,7 @@ def _response(request: Request, result: QueryResult) -> Response:
     lines = [
         (b"etag", rendered.etag.encode()),
         (b"x-cache", b"hit" if result.cached else b"miss"),
-        *((k.lower().encode(), v.encode()) for k, v in freshness_of(result).items()),
+        *_freshness_lines(result),
         # for the caller's own use, and only after asking here whether it still holds
         (b"cache-control", b"private, no-cache"),
     ]
@@ -209,18 +210,28 @@ def _response(request: Request, result: QueryResult) -> Response:
 
 def freshness_of(result: QueryResult) -> dict[str, str]:
     """The headers of FRESHNESS, as far as they are known."""
-    headers = {"Age": str(int(result.age)), "Cache-Status": _status(result.cached, result.detail)}
+    return {name.decode(): value.decode() for name, value in _freshness_lines(result)}
+
+
+def _freshness_lines(result: QueryResult) -> list[tuple[bytes, bytes]]:
+    lines = [
+        (b"age", b"%d" % result.age),
+        (b"cache-status", _status(result.cached, result.detail)),
+    ]
     as_of = result.rendered.as_of
-    return headers if as_of is None else {"X-As-Of": _iso(as_of), **headers}
+    return lines if as_of is None else [(b"x-as-of", _moment(as_of)), *lines]
 
 
 @cache
-def _status(cached: bool, detail: Detail | None) -> str:
+def _status(cached: bool, detail: Detail | None) -> bytes:
     status = f"teddy-query; {'hit' if cached else 'fwd=miss'}"
-    return status if detail is None else f"{status}; detail={detail}"
+    return (status if detail is None else f"{status}; detail={detail}").encode()
 
 
-_iso = lru_cache(REMEMBERED_MOMENTS)(iso)  # one moment is that of many answers
+@lru_cache(REMEMBERED_MOMENTS)
+def _moment(as_of: datetime) -> bytes:
+    """One is that of many answers."""
+    return iso(as_of).encode()
 
 
 def seconds_to_wait(prefer: str) -> float:

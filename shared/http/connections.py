@@ -2,14 +2,20 @@
 requests are sent ahead of their answers."""
 
 import asyncio
+from functools import partial
 from typing import Any, ClassVar, cast
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.protocols.utils import get_remote_addr
 
 from shared.http.admission import HANG_UP, SLOW_DOWN
 from shared.http.connection_room import ConnectionRoom, Entry
+from shared.http.exchange import SEND_WHOLE, Body, Lines
 from shared.http.problems import Problem, document_of, malformed
 
 HEAD_SECONDS = 10.0
@@ -92,6 +98,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.scope["state"][SLOW_DOWN] = self._slow_down
         self.scope["state"][HANG_UP] = self.transport.abort
         super().on_headers_complete()
+        self.scope["state"][SEND_WHOLE] = partial(self._send_whole, self.cycle)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -101,6 +108,23 @@ class BoundedProtocol(HttpToolsProtocol):
             self._read_nothing()
             self.loop.call_later(SLOWED_SECONDS, self._read_on)
         self._slowed = False
+
+    def _send_whole(
+        self, cycle: RequestResponseCycle, status: int, lines: Lines, body: Body
+    ) -> bool:
+        """As the cycle's `send` does it of a start and the whole body, in one piece and without
+        looking for what cannot be in `lines`. False, and nothing is sent, where there is more to
+        do than this."""
+        is_plain = cycle.keep_alive and cycle.scope["method"] != "HEAD"
+        if not is_plain or cycle.response_started or cycle.disconnected or self.flow.write_paused:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        head = [b"%b: %b\r\n" % line for line in (*cycle.default_headers, *lines)]
+        self.transport.write(b"".join((STATUS_LINE[status], *head, b"\r\n", body)))
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_there()

@@ -6,7 +6,7 @@ from typing import cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute, iter_route_contexts
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Scope
 
 Handle = Callable[[Request], Awaitable[Response]]
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
@@ -15,7 +15,8 @@ Places = tuple[int, ...]
 
 
 class Sent(Response):
-    """An answer whose headers are as they are sent: names in lower case, its length among them."""
+    """An answer whose headers are as they are sent: names in lower case, its length among them,
+    and nothing that came with a request."""
 
     def __init__(self, status: int, lines: list[tuple[bytes, bytes]], body: bytes = b"") -> None:
         self.status_code, self.raw_headers, self.body = status, lines, body
@@ -93,15 +94,15 @@ def _handler_of(app: FastAPI, error: Exception) -> ErrorHandler | None:
     return None
 
 
-async def answer_directly(target: Target, scope: Scope, receive: Receive, send: Send) -> None:
-    """As the framework does it: an error that has a handler is answered, any other is raised."""
+async def answer_of(target: Target, scope: Scope, receive: Receive) -> Response:
+    """As the framework has it: an error that has a handler is answered, any other is raised."""
     request = Request(scope, receive)
     try:
-        response = await target.handle(request)
+        return await target.handle(request)
     except Exception as error:
         answer = _handler_of(request.app, error)
         if answer is None:
             raise
         response = await answer(request, error)
         error.__traceback__ = None  # of one instance for many requests it would grow
-    await response(scope, receive, send)
+        return response

@@ -14,7 +14,7 @@ from shared.audit.record import AuditedRequest, AuditTrail, under_way
 from shared.clock import Clock, NewId, new_id, utc_now
 from shared.http.admission import Admitted, Requests
 from shared.http.connection_room import ConnectionRoom
-from shared.http.direct_routes import DirectRoutes, answer_directly
+from shared.http.direct_routes import DirectRoutes, Sent, answer_of
 from shared.http.exchange import (
     AUDIT_UNAVAILABLE,
     CORRELATION_LINE,
@@ -189,7 +189,7 @@ class Edge:
         exchange.let_in(admitted, known, guarded.records)
         token = under_way.set(known)
         try:
-            await self._route(scope, receive, exchange.send)
+            await self._route(exchange, receive)
         except Unrecorded:
             unrecorded = problem_response(Request(scope), AUDIT_UNAVAILABLE)
             await unrecorded(scope, receive, exchange.send)
@@ -200,12 +200,17 @@ class Edge:
             under_way.reset(token)
             admitted.leave()
 
-    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _route(self, exchange: Exchange, receive: Receive) -> None:
+        scope = exchange.scope
         target = None if self._direct is None else self._direct.find(scope)
         if target is None:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, exchange.send)
+            return
+        response = await answer_of(target, scope, receive)
+        if isinstance(response, Sent):
+            await exchange.send_whole(response.status_code, response.raw_headers, response.body)
         else:
-            await answer_directly(target, scope, receive, send)
+            await response(scope, receive, exchange.send)
 
 
 class _EndOfHead(Exception):

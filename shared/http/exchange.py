@@ -1,7 +1,7 @@
 """One request and its answer, on the way out: on record before it is sent, with the headers that
 every answer has."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.types import Message, Scope, Send
 
@@ -33,6 +33,15 @@ CORRELATION_LINE = CORRELATION.lower().encode()
 
 Lines = Sequence[tuple[bytes, bytes]]
 """Headers as they are sent: names in lower case."""
+
+
+SEND_WHOLE = "send_whole"
+"""In the state of a request, where the server put it: sends an answer in one piece."""
+
+Body = bytes | memoryview
+
+SendWhole = Callable[[int, Lines, Body], bool]
+"""Of status, headers and body. False, and nothing is sent, where that is not possible."""
 
 
 class Unrecorded(Exception):
@@ -118,26 +127,38 @@ class Exchange:
     async def send(self, message: Message) -> None:
         """Raises Unrecorded instead of sending what cannot be recorded."""
         if message["type"] == "http.response.start":
-            if self._known is not None and self._records is not None:
-                try:
-                    await self._records.record(self._known, self.scope, message["status"])
-                except AuditUnavailable:
-                    raise Unrecorded from None
-            self._complete(message)
+            await self._record(message["status"])
+            message["headers"] = self._completed(message["status"], message["headers"])
         await self._send(message)
 
-    def _complete(self, message: Message) -> None:
-        """Secure headers where the answer does not say them itself, the request's id, and where its
-        caller stands, once that was counted."""
-        lines: list[tuple[bytes, bytes]] = list(message["headers"])
-        said = dict(lines)
+    async def send_whole(self, status: int, headers: Lines, body: Body) -> None:
+        """A start and all of the body. `headers` hold nothing that came with a request. Raises
+        Unrecorded."""
+        await self._record(status)
+        lines = self._completed(status, headers)
+        at_once: SendWhole | None = self.scope["state"].get(SEND_WHOLE)
+        if at_once is None or not at_once(status, lines, body):
+            await self._send({"type": "http.response.start", "status": status, "headers": lines})
+            await self._send({"type": "http.response.body", "body": body})
+
+    async def _record(self, status: int) -> None:
+        if self._known is not None and self._records is not None:
+            try:
+                await self._records.record(self._known, self.scope, status)
+            except AuditUnavailable:
+                raise Unrecorded from None
+
+    def _completed(self, status: int, headers: Lines) -> list[tuple[bytes, bytes]]:
+        """With secure headers where the answer does not say them itself, the request's id, and
+        where its caller stands, once that was counted."""
+        said = dict(headers)
         if self._admitted is not None:
             if said.get(b"content-type", b"").startswith(EVENT_STREAM):
                 self._admitted.leave()  # other bounds hold for how many are open
-            if message["status"] == TOO_MANY_REQUESTS:
+            if status == TOO_MANY_REQUESTS:
                 slow_down(self.scope)
-        lines += [line for line in self._always if line[0] not in said]
+        lines = [*headers, *[line for line in self._always if line[0] not in said]]
         standing: Standing | None = self.scope["state"].get("standing")
         if standing is not None:
             lines += standing.lines
-        message["headers"] = lines
+        return lines

@@ -97,7 +97,12 @@ def test_what_is_found_directly_is_what_the_router_finds(app: FastAPI):
     direct, found = DirectRoutes(app), 0
     for each in routes_of(app):
         for path in (each.path, each.path.replace("{", "").replace("}", "")):
-            scope = {"type": "http", "method": each.method, "path": path, "headers": []}
+            scope: dict[str, Any] = {
+                "type": "http",
+                "method": each.method,
+                "path": path,
+                "headers": [],
+            }
             target = direct.find(scope)
             if target is None:
                 continue

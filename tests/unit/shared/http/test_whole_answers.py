@@ -1,0 +1,75 @@
+"""An answer that is sent in one piece is the same, byte by byte, as one that is not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from deploy.local.plans import free_port
+from shared.http import connections
+from shared.http.serving import serving
+from tests.support.ports import listens
+from tests.support.query_side import QuerySide, parent
+from tests.support.waiting import until
+
+HOST = "127.0.0.1"
+ID = "b" * 32
+
+
+@pytest.fixture
+async def asked() -> AsyncIterator[tuple[int, str]]:
+    """Port and token of a query API that has a child."""
+    side, port = QuerySide(), free_port(None)
+    await side.child("lena", parent_id="weiss")
+    async with serving(side.app, HOST, port):
+        await until(lambda: listens((HOST, port)))
+        yield port, side.bearer(parent("weiss"))["Authorization"]
+
+
+async def received(port: int, token: str, *requests: tuple[str, str]) -> list[bytes]:
+    """The lines that come back for `requests` (first line and more headers), sent at once."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    for line, more in (*requests, ("GET /health/live HTTP/1.1", "Connection: close\r\n")):
+        head = f"Host: a\r\nAuthorization: {token}\r\nCorrelation-Id: {ID}\r\n{more}"
+        writer.write(f"{line}\r\n{head}\r\n".encode())
+    async with asyncio.timeout(20):
+        answer = await reader.read()
+    writer.close()
+    changing = (b"date:", b"age:", b"ratelimit:")
+    return [line for line in answer.split(b"\r\n") if not line.startswith(changing)]
+
+
+PROFILE = "/v1/children/lena"
+CASES = {
+    "get": [(f"GET {PROFILE} HTTP/1.1", "")],
+    "head": [(f"HEAD {PROFILE} HTTP/1.1", "")],
+    "not modified": [(f"GET {PROFILE} HTTP/1.1", "If-None-Match: *\r\n")],
+    "old version": [(f"GET {PROFILE} HTTP/1.0", "")],
+    "closing": [(f"GET {PROFILE} HTTP/1.1", "Connection: close\r\n")],
+    "sent ahead": [(f"GET {PROFILE} HTTP/1.1", ""), ("GET /v1/children/none HTTP/1.1", "")] * 3,
+    "with a body": [(f"GET {PROFILE} HTTP/1.1", "Content-Length: 0\r\nExpect: 100-continue\r\n")],
+}
+
+
+@pytest.mark.parametrize("requests", CASES.values(), ids=CASES)
+async def test_it_is_the_same_as_in_two_pieces(
+    asked: tuple[int, str], requests: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+):
+    # given an answer that is in the cache
+    await received(*asked, (f"GET {PROFILE} HTTP/1.1", ""))
+    sent = []
+    whole = connections.BoundedProtocol._send_whole
+
+    def counted(*arguments: object) -> bool:
+        sent.append(whole(*arguments))  # type: ignore[arg-type] # those of the method
+        return sent[-1]
+
+    monkeypatch.setattr(connections.BoundedProtocol, "_send_whole", counted)
+    at_once = await received(*asked, *requests)
+    # when
+    monkeypatch.setattr(connections.BoundedProtocol, "_send_whole", lambda *_: False)
+    in_pieces = await received(*asked, *requests)
+    # then
+    assert at_once == in_pieces
+    kept = not any("HEAD" in line or "1.0" in line or "close" in more for line, more in requests)
+    assert (True in sent) == kept
