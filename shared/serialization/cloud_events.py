@@ -7,7 +7,7 @@ Extension attributes: `ce_sequence` (version in the child's stream), `ce_recorde
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
@@ -71,24 +71,28 @@ def _headers_of_type(event_type: str, schema_version: int) -> Headers:
     return [(name, value.encode()) for name, value in attributes.items()]
 
 
+@lru_cache(maxsize=256)
+def _type_in(attribute: str) -> tuple[str, int]:
+    event_type, _, schema_version = attribute.removeprefix(TYPE_PREFIX).rpartition(".v")
+    return event_type, int(schema_version)
+
+
 def from_record(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> RecordedEvent:
     """The event in a record; raises UndecodableEvent when it is not one of this project's."""
     try:
-        attributes = {name: content.decode() for name, content in headers}
-        event_type, _, schema_version = (
-            attributes["ce_type"].removeprefix(TYPE_PREFIX).rpartition(".v")
-        )
+        attributes = {name: str(content, "utf-8") for name, content in headers}
+        event_type, schema_version = _type_in(attributes["ce_type"])
         return RecordedEvent(
-            child_id=attributes["ce_subject"],
-            version=int(attributes["ce_sequence"]),
-            type=event_type,
-            schema_version=int(schema_version),
-            occurred_at=parse_iso(attributes["ce_time"]),
-            recorded_at=parse_iso(attributes["ce_recordedtime"]),
-            data=(value or b"").decode(),
-            correlation_id=attributes["ce_correlationid"],
-            causation_id=attributes.get("ce_causationid"),
-            traceparent=attributes.get("traceparent"),
+            attributes["ce_subject"],
+            int(attributes["ce_sequence"]),
+            event_type,
+            schema_version,
+            parse_iso(attributes["ce_time"]),
+            parse_iso(attributes["ce_recordedtime"]),
+            str(value or b"", "utf-8"),
+            attributes["ce_correlationid"],
+            attributes.get("ce_causationid"),
+            attributes.get("traceparent"),
         )
     except KeyError as error:
         raise UndecodableEvent(f"header {error.args[0]} is missing") from error

@@ -9,7 +9,7 @@ from tests.support.short_ways import ProjectingWorker, Way, walked
 
 REGISTRATION_FILES = 35
 QUERY_FILES = 21
-RECORD_FILES = 21
+RECORD_FILES = 22
 AROUND_A_ROUTE = ["HardenedEdge", "Admission", "AuditEdge"]
 AROUND_A_HANDLER = ["Pipeline"]
 
