@@ -13,7 +13,7 @@ PACKAGES := command_service projection_worker query_service shared deploy exampl
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup demo up down status test test-again test-unit test-kafka test-schema test-pythons bandit audit-deps faults attack bench-long test-outage check format configuration digests lock clean
+.PHONY: help setup demo up down status test test-again test-unit test-kafka test-schema test-pythons bandit audit-deps faults attack bench bench-quick bench-long test-outage check format configuration digests lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -74,6 +74,13 @@ faults: $(STAMP) ## Inject faults into a running stack and check its guarantees:
 attack: $(STAMP) ## Run attacks against a temporary stack, six minutes at most: CASE=, SELECTION=ci, LIST=1
 	@$(BIN)/python -m tests.attack $(if $(CASE),--case $(CASE)) $(if $(SELECTION),--selection $(SELECTION)) \
 		$(if $(LIST),--list)
+
+bench: $(STAMP) ## Measure speed beside baselines, 20 minutes at most; updates docs/performance.md: ROWS=, ROUNDS=, SIZE=
+	@$(BIN)/python -m tests.bench $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(SIZE),--size $(SIZE))
+
+bench-quick: $(STAMP) ## Check that every row of `make bench` can still be measured; the figures mean nothing
+	@$(BIN)/python -m tests.bench --quick $(if $(ROWS),--rows $(ROWS))
 
 bench-long: $(STAMP) ## Measure children of 1,000 to 300,000 events, five minutes at most; WRITE=1 updates the page
 	@$(BIN)/python -m tests.bench.long_lives $(if $(WRITE),--write)

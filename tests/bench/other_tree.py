@@ -26,6 +26,7 @@ class Stack:
 
     state: StackState
     issuer: TokenIssuer
+    folder: Path
 
     def address(self, api: str) -> tuple[str, int]:
         return "127.0.0.1", self.state.ports[api]
@@ -61,6 +62,6 @@ def stack_of(tree: Path, path: Path, settings: Mapping[str, str] | None = None) 
         state = StackFolder(path).load()
         assert state is not None
         key = read_signing_key(Path(state.environment["TEDDY_SIGNING_KEY_FILE"]))
-        yield Stack(state, TokenIssuer(key, "teddy-local", "teddy"))
+        yield Stack(state, TokenIssuer(key, "teddy-local", "teddy"), path)
     finally:
         subprocess.run([*command, "down"], check=True, stdout=subprocess.DEVNULL, **place)

@@ -4,18 +4,21 @@ server."""
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 LENGTH, CACHE_HIT = b"content-length: ", b"x-cache: hit"
 
 
 @dataclass
 class Answered:
-    """`bodies` in the order of the requests; `hits`: how many answers came from the cache."""
+    """`bodies` in the order of the requests; `hits`: how many answers came from the cache;
+    `waited`: seconds of each."""
 
     bodies: list[bytes]
     seconds: float = 0.0
     hits: int = 0
+    waited: list[float] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
@@ -47,14 +50,19 @@ async def _connection(
     address: tuple[str, int], left: Iterator[tuple[int, bytes]], answered: Answered
 ) -> None:
     reader, writer = await asyncio.open_connection(*address)
-    for number, one in left:
-        writer.write(one)
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        at = head.index(LENGTH) + len(LENGTH)
-        body = await reader.readexactly(int(head[at : head.index(b"\r\n", at)]))
-        if head[9:10] != b"2":
-            raise RuntimeError(f"{one[:80]!r}: {head[:16]!r} {body[:300]!r}")
-        answered.hits += CACHE_HIT in head
-        answered.bodies[number] = body
-    writer.close()
-    await writer.wait_closed()
+    try:
+        for number, one in left:
+            began = time.perf_counter()
+            writer.write(one)
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            at = head.index(LENGTH) + len(LENGTH)
+            body = await reader.readexactly(int(head[at : head.index(b"\r\n", at)]))
+            answered.waited.append(time.perf_counter() - began)
+            if head[9:10] != b"2":
+                raise RuntimeError(f"{one[:80]!r}: {head[:16]!r} {body[:300]!r}")
+            answered.hits += CACHE_HIT in head
+            answered.bodies[number] = body
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()

@@ -1,4 +1,4 @@
-"""A hand-written command endpoint: the model checked, one document inserted, one record sent.
+"""Hand-written command endpoints: the model checked, one document inserted, one record sent.
 
 `python -m tests.bench.baselines.hand_written PORT`, with the settings of a stack in the
 environment. Without encryption, authorization, audit, idempotency, versions, outbox.
@@ -15,29 +15,23 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from fastapi import FastAPI
 from motor.motor_asyncio import AsyncIOMotorClient
-from pydantic import ConfigDict
 from pymongo import WriteConcern
 
-from command_service.api.conversations import MessageBody
 from command_service.settings import CommandSettings
-
-
-class Message(MessageBody):
-    """FastAPI checks what it has parsed already: an enum is a text then."""
-
-    model_config = ConfigDict(strict=False)
-
+from shared.clock import new_id
+from shared.settings import KafkaSettings
+from tests.bench.baselines.models import Message, Registration
 
 TOPIC, DATABASE = "teddy.bench", "teddy_bench"
 PARTITIONS = 12
 
 
-def build(settings: CommandSettings, bootstrap: str) -> FastAPI:
+def build(mongo_url: str, bootstrap: str) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        mongo: Any = AsyncIOMotorClient(settings.write_mongo_url)
+        mongo: Any = AsyncIOMotorClient(mongo_url)
         concern = WriteConcern(w="majority", j=True)
-        app.state.messages = mongo[DATABASE].get_collection("messages", write_concern=concern)
+        app.state.facts = mongo[DATABASE].get_collection("facts", write_concern=concern)
         admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
         await admin.start()
         await admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])
@@ -49,21 +43,23 @@ def build(settings: CommandSettings, bootstrap: str) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan)
 
+    async def keep(child_id: str, fact: dict[str, Any]) -> dict[str, str]:
+        inserted = await app.state.facts.insert_one({"child_id": child_id, **fact})
+        await app.state.producer.send_and_wait(TOPIC, orjson.dumps(fact), child_id.encode())
+        return {"child_id": child_id, "id": str(inserted.inserted_id)}
+
+    @app.post("/children", status_code=201)
+    async def register(body: Registration) -> dict[str, str]:
+        return await keep(new_id(), body.model_dump(mode="json"))
+
     @app.post("/children/{child_id}/messages", status_code=201)
     async def record(child_id: str, body: Message) -> dict[str, str]:
-        message = body.model_dump(mode="json")
-        inserted = await app.state.messages.insert_one({"child_id": child_id, **message})
-        await app.state.producer.send_and_wait(TOPIC, orjson.dumps(message), child_id.encode())
-        return {"id": str(inserted.inserted_id)}
-
-    @app.post("/empty", status_code=201)
-    async def empty(body: Message) -> dict[str, str]:
-        return {"id": body.role}
+        return await keep(child_id, body.model_dump(mode="json"))
 
     return app
 
 
 if __name__ == "__main__":
-    settings = CommandSettings()
-    app = build(settings, sys.argv[2])
+    bootstrap = KafkaSettings().kafka_bootstrap
+    app = build(CommandSettings().write_mongo_url, bootstrap)
     uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", access_log=False)
