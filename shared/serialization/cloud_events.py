@@ -7,6 +7,7 @@ Extension attributes: `ce_sequence` (version in the child's stream), `ce_recorde
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
 
@@ -33,20 +34,21 @@ class KafkaRecord:
 
 
 def to_record(event: RecordedEvent) -> KafkaRecord:
+    key = event.child_id.encode()
     headers = [
         *_headers_of_type(event.type, event.schema_version),
         ("ce_id", event.event_id.encode()),
-        ("ce_subject", event.child_id.encode()),
-        ("ce_time", iso(event.occurred_at).encode()),
+        ("ce_subject", key),
+        ("ce_time", _in_bytes(event.occurred_at)),
         ("ce_sequence", b"%d" % event.version),
-        ("ce_recordedtime", iso(event.recorded_at).encode()),
+        ("ce_recordedtime", _in_bytes(event.recorded_at)),
         ("ce_correlationid", event.correlation_id.encode()),
     ]
     if event.causation_id is not None:
         headers.append(("ce_causationid", event.causation_id.encode()))
     if event.traceparent is not None:
         headers.append(("traceparent", event.traceparent.encode()))
-    return KafkaRecord(event.child_id.encode(), event.data.encode(), headers)
+    return KafkaRecord(key, event.data.encode(), headers)
 
 
 def to_structured(event: RecordedEvent) -> dict[str, Any]:
@@ -57,6 +59,12 @@ def to_structured(event: RecordedEvent) -> dict[str, Any]:
         if name != "content-type"
     }
     return {**attributes, "datacontenttype": CONTENT_TYPE, "data": orjson.loads(event.data)}
+
+
+@lru_cache(maxsize=1_024)
+def _in_bytes(moment: datetime) -> bytes:
+    """Events of a commit were recorded together, most at the moment at which they occurred."""
+    return iso(moment).encode()
 
 
 @cache

@@ -10,7 +10,10 @@ from tests.bench.rows import (
     domain_library,
     load,
     message,
+    rebuild,
     registration,
+    visible,
+    worker,
 )
 from tests.bench.world import World
 
@@ -22,9 +25,12 @@ ROWS: Mapping[str, Row] = {
     "batches": batches.measure,
     "cached_query": cached_query.measure,
     "load": load.measure,
+    "visible": visible.measure,
+    "worker": worker.measure,
+    "rebuild": rebuild.measure,
     "domain_library": domain_library.measure,
 }
 """By the name that `ROWS=` takes."""
 
-WHEN_ASKED: frozenset[str] = frozenset()
+WHEN_ASKED: frozenset[str] = frozenset({"worker", "rebuild"})
 """Takes minutes: in a whole run only when `ROWS=` names it. `make bench-quick` runs it, too."""
