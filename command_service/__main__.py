@@ -1,10 +1,10 @@
 """`python -m command_service`: the command API as a process."""
 
-import gc
 import sys
 
 from command_service.main import build_app
 from command_service.settings import CommandSettings
+from shared.garbage import tune_gc
 from shared.http.serving import run_process, serve
 from shared.keyring.key_file import KeyFileRefused
 from shared.logs import configure_logs
@@ -21,20 +21,9 @@ def main() -> None:
     except (KeyFileRefused, SigningKeyRefused, OSError, ValueError) as error:
         print(f"settings: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    _tune_gc()
+    tune_gc()
     host, port = settings.command_host, settings.command_port
     run_process(lambda stop: serve(app, host, port, stop))
-
-
-def _tune_gc() -> None:
-    """Look for cycles seldom, and never among what was there at the start.
-
-    Nearly everything here is freed by its reference count. With the usual thresholds the collector
-    took a third of the time of a registration (measured), walking the cached children in vain.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 if __name__ == "__main__":

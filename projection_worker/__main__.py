@@ -13,6 +13,7 @@ from projection_worker.consuming.progress import Stalled
 from projection_worker.main import Worker, build_worker
 from projection_worker.settings import WorkerSettings
 from shared.event_store.port import StoreUnavailable
+from shared.garbage import tune_gc
 from shared.http.edge import install_hardening
 from shared.http.serving import operations_router, run_process, serving
 from shared.http.settings import Exposure
@@ -36,6 +37,7 @@ async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
         operations = FastAPI(title="Teddy projection worker", openapi_url=None)
         operations.include_router(operations_router(worker.readiness))
         install_hardening(operations, Exposure())
+        tune_gc()
         async with serving(operations, settings.worker_host, settings.worker_port):
             worker.failure.add_done_callback(lambda _: stop.set())
             await _run_app(worker, stop)

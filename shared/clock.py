@@ -38,6 +38,7 @@ def iso(moment: datetime) -> str:
 def parse_iso(text: str) -> datetime:
     """In UTC. Raises ValueError, also for what lies outside of the years 1 to 9999 there."""
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("the moment is out of range") from error

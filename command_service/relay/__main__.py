@@ -19,6 +19,7 @@ from shared.erasures import read_erasures
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
+from shared.garbage import tune_gc
 from shared.http.edge import install_hardening
 from shared.http.serving import Readiness, operations_router, run_process, serving
 from shared.http.settings import Exposure
@@ -56,6 +57,7 @@ async def run(settings: RelaySettings, stop: asyncio.Event) -> None:
     )
     _expose(progress)
     app = _operations(settings, mongo, progress)
+    tune_gc()
     async with serving(app, settings.relay_host, settings.relay_port):
         watching = asyncio.create_task(progress.watch_store())
         await _relay_until(stop, relay)

@@ -118,8 +118,9 @@ class Projector:
         raise StaleBatch(f"{ATTEMPTS} attempts conflicted with other workers' writes")
 
     async def _attempt(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
-        before = await self.read_models.children(by_child)
-        behind = await self.read_models.dead_lettered(by_child)
+        before, behind = await asyncio.gather(
+            self.read_models.children(by_child), self.read_models.dead_lettered(by_child)
+        )
         versions = {child_id: child["version"] for child_id, child in before.items()}
         sequences = await asyncio.gather(
             *(
@@ -205,11 +206,11 @@ def _fold(
     dead-lettered for its child alone, so that it does not stop all others."""
     folding = Folding(ChildView(child=before, documents=documents), rules)
     for recorded in one.fresh:
-        if recorded.event_id not in events:
+        event_id = recorded.event_id
+        if event_id not in events:
             continue
         try:
-            event = events[recorded.event_id][1]
-            folding.add(event, recorded.version, recorded.event_id)
+            folding.add(events[event_id][1], recorded.version, event_id)
         except Exception as error:  # noqa: BLE001 - whatever a defect raises
             one.dead_letter_from(recorded.version, error)
             break

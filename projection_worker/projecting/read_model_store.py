@@ -96,7 +96,8 @@ class ReadModelStore:
         return await self._write_together(erased)
 
     async def _write_together(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
-        cutoff, marks, now = await read_cutoff(self.database), await self._marks(folded), self.clock()
+        cutoff, marks = await read_cutoff(self.database), await self._marks(folded)
+        now = self.clock()
         erased = [one.child_id for one in folded if one.view.erased]
         try:
             return await self._carry_out(writes_of(folded, cutoff, marks, now), erased)

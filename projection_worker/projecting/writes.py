@@ -1,8 +1,8 @@
 """What a batch changes in the read models, as operations of one transaction: of documents that are
 there only the fields that changed.
 
-A document that is replaced costs the server six times as much: all of its indexes are looked at, and
-the whole of it is logged (docs/decisions/039-only-what-changed-is-written.md)."""
+A document that is replaced costs the server six times as much: all of its indexes are looked at,
+and the whole of it is logged (docs/decisions/039-only-what-changed-is-written.md)."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -104,15 +104,18 @@ def _add_documents(
 
 
 def _add_changes(writes: Writes, model: Model, before: Document, after: Document) -> None:
-    """Sets the fields that differ; folds take none away."""
+    """Leaves what a replacement would leave."""
     differing = {
         name: value
         for name, value in after.items()
         if (was := before.get(name, _NOTHING)) is not value
         and (was != value or type(was) is not type(value))
     }
-    if differing:
-        writes.by_model[model].append(UpdateOne({"_id": after["_id"]}, {"$set": differing}))
+    update = {"$set": differing} if differing else {}
+    if gone := before.keys() - after.keys():
+        update["$unset"] = dict.fromkeys(gone, "")
+    if update:
+        writes.by_model[model].append(UpdateOne({"_id": after["_id"]}, update))
 
 
 _NOTHING = object()

@@ -3,7 +3,7 @@
 what a topic keeps."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import orjson
@@ -30,7 +30,7 @@ class ChangeNotice:
     marked: bool = False
 
     def to_json(self) -> bytes:
-        return orjson.dumps(asdict(self))
+        return orjson.dumps(self)
 
     @staticmethod
     def from_json(value: bytes) -> "ChangeNotice":
@@ -75,7 +75,7 @@ class AlertNotice:
         return AlertNotice(**{one.name: content[one.name] for one in fields(AlertNotice)})
 
     def to_json(self) -> bytes:
-        return orjson.dumps(asdict(self))
+        return orjson.dumps(self)
 
     @staticmethod
     def from_json(value: bytes) -> "AlertNotice":

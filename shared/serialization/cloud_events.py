@@ -7,7 +7,8 @@ Extension attributes: `ce_sequence` (version in the child's stream), `ce_recorde
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
@@ -33,20 +34,21 @@ class KafkaRecord:
 
 
 def to_record(event: RecordedEvent) -> KafkaRecord:
+    key = event.child_id.encode()
     headers = [
         *_headers_of_type(event.type, event.schema_version),
         ("ce_id", event.event_id.encode()),
-        ("ce_subject", event.child_id.encode()),
-        ("ce_time", iso(event.occurred_at).encode()),
+        ("ce_subject", key),
+        ("ce_time", _in_bytes(event.occurred_at)),
         ("ce_sequence", b"%d" % event.version),
-        ("ce_recordedtime", iso(event.recorded_at).encode()),
+        ("ce_recordedtime", _in_bytes(event.recorded_at)),
         ("ce_correlationid", event.correlation_id.encode()),
     ]
     if event.causation_id is not None:
         headers.append(("ce_causationid", event.causation_id.encode()))
     if event.traceparent is not None:
         headers.append(("traceparent", event.traceparent.encode()))
-    return KafkaRecord(event.child_id.encode(), event.data.encode(), headers)
+    return KafkaRecord(key, event.data.encode(), headers)
 
 
 def to_structured(event: RecordedEvent) -> dict[str, Any]:
@@ -57,6 +59,12 @@ def to_structured(event: RecordedEvent) -> dict[str, Any]:
         if name != "content-type"
     }
     return {**attributes, "datacontenttype": CONTENT_TYPE, "data": orjson.loads(event.data)}
+
+
+@lru_cache(maxsize=1_024)
+def _in_bytes(moment: datetime) -> bytes:
+    """Events of a commit were recorded together, most at the moment at which they occurred."""
+    return iso(moment).encode()
 
 
 @cache
@@ -71,24 +79,28 @@ def _headers_of_type(event_type: str, schema_version: int) -> Headers:
     return [(name, value.encode()) for name, value in attributes.items()]
 
 
+@lru_cache(maxsize=256)
+def _type_in(attribute: str) -> tuple[str, int]:
+    event_type, _, schema_version = attribute.removeprefix(TYPE_PREFIX).rpartition(".v")
+    return event_type, int(schema_version)
+
+
 def from_record(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> RecordedEvent:
     """The event in a record; raises UndecodableEvent when it is not one of this project's."""
     try:
-        attributes = {name: content.decode() for name, content in headers}
-        event_type, _, schema_version = (
-            attributes["ce_type"].removeprefix(TYPE_PREFIX).rpartition(".v")
-        )
+        attributes = {name: str(content, "utf-8") for name, content in headers}
+        event_type, schema_version = _type_in(attributes["ce_type"])
         return RecordedEvent(
-            child_id=attributes["ce_subject"],
-            version=int(attributes["ce_sequence"]),
-            type=event_type,
-            schema_version=int(schema_version),
-            occurred_at=parse_iso(attributes["ce_time"]),
-            recorded_at=parse_iso(attributes["ce_recordedtime"]),
-            data=(value or b"").decode(),
-            correlation_id=attributes["ce_correlationid"],
-            causation_id=attributes.get("ce_causationid"),
-            traceparent=attributes.get("traceparent"),
+            attributes["ce_subject"],
+            int(attributes["ce_sequence"]),
+            event_type,
+            schema_version,
+            parse_iso(attributes["ce_time"]),
+            parse_iso(attributes["ce_recordedtime"]),
+            str(value or b"", "utf-8"),
+            attributes["ce_correlationid"],
+            attributes.get("ce_causationid"),
+            attributes.get("traceparent"),
         )
     except KeyError as error:
         raise UndecodableEvent(f"header {error.args[0]} is missing") from error

@@ -23,6 +23,7 @@ from shared.serialization.schema import (
     CLASSES,
     CLOSED,
     FIELDS,
+    READERS,
     SEALED,
     UPCASTERS,
     NothingToSealWith,
@@ -121,10 +122,13 @@ def decode_what_opens(
 def _build(
     event_class: type[ChildEvent], content: Mapping[str, Any], index: SearchIndex | None
 ) -> ChildEvent:
-    fields = FIELDS[event_class]
+    fields, readers = FIELDS[event_class], READERS[event_class]
     try:
         return event_class(
-            **{name: fields[name].of(value, index) for name, value in content.items()}
+            **{
+                name: read(value) if (read := readers.get(name)) else fields[name].of(value, index)
+                for name, value in content.items()
+            }
         )
     except NOT_OF_THAT_SCHEMA as error:
         raise UndecodableEvent(_misfit(event_class.__name__, error)) from error

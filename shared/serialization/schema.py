@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import orjson
@@ -35,6 +36,11 @@ class Field:
     searchable: bool
     read: _Reader
     unread: Any
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether `read` is all there is to do."""
+        return not (self.label or self.searchable)
 
     def of(self, value: Any, index: SearchIndex | None) -> Any:
         """The field of an event, from its wire value or from a `Personal` that was opened."""
@@ -67,7 +73,7 @@ def _reader(annotation: Any) -> _Reader:
         return lambda values: tuple(read(value) for value in values)
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return annotation
-    return lambda value: _exactly(annotation, value)
+    return partial(_exactly, annotation)
 
 
 def _exactly(annotation: type, value: Any) -> Any:
@@ -126,6 +132,12 @@ def _sealed_since(event_type: str) -> Upcaster:
     """The fields are the same: whether a label was sealed is seen from its wire form."""
     return lambda content: (event_type, content)
 
+
+READERS: Mapping[type[ChildEvent], Mapping[str, _Reader]] = {
+    cls: {name: known.read for name, known in fields.items() if known.is_plain}
+    for cls, fields in FIELDS.items()
+}
+"""Of the fields that are neither labels nor searchable."""
 
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {
     (event_type, LAST_IN_CLEAR): _sealed_since(event_type) for event_type in sorted(LABELS_IN_CLEAR)

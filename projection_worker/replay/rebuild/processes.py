@@ -37,6 +37,7 @@ from projection_worker.settings import WorkerSettings
 from shared.clock import utc_now
 from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint
+from shared.garbage import tune_gc
 from shared.logs import configure_logs
 from shared.read_models.generations import Generation, live_generation
 from shared.read_models.indexes import stale_since
@@ -225,6 +226,7 @@ async def _run(settings: WorkerSettings, work: str, generation: Generation, shar
         if plan is None:
             raise OSError(f"there is no plan to rebuild generation {generation.number}")
         mine = ShareOfRebuild(on, plan, share)
+        tune_gc()
         await (mine.build() if work == BUILD else mine.verify())
 
 

@@ -11,7 +11,10 @@ from tests.bench.rows import (
     domain_library,
     load,
     message,
+    rebuild,
     registration,
+    visible,
+    worker,
 )
 from tests.bench.world import World
 
@@ -23,6 +26,9 @@ ROWS: Mapping[str, Row] = {
     "batches": batches.measure,
     "cached_query": cached_query.measure,
     "load": load.measure,
+    "visible": visible.measure,
+    "worker": worker.measure,
+    "rebuild": rebuild.measure,
     "cache_tiers": cache_tiers.measure,
     "domain_library": domain_library.measure,
 }

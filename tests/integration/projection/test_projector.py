@@ -14,6 +14,7 @@ from shared.serialization.cloud_events import from_record, to_record
 from shared.serialization.schema import SEALED
 from tests.support.projection_facts import (
     MIA,
+    TALK,
     deactivated,
     ended,
     erased,
@@ -224,6 +225,19 @@ async def test_a_zombies_late_write_is_discarded(side: ProjectionSide) -> None:
 
     assert (await side.child(MIA))["age"] == 9
     assert "zombie" not in await side.documents(Model.SYSTEM)
+
+
+async def test_what_remains_of_no_child_is_written_over(side: ProjectionSide) -> None:
+    # given a conversation that an older copy of the database left behind
+    (born, began) = await side.happened(registered(), started())
+    remains = {"_id": f"{MIA}/{TALK}", "child_id": MIA, "message_count": 7}
+    await GENERATION.collection(side.database, Model.CONVERSATIONS).insert_one(remains)
+    # when
+    await side.project([born, began])
+    # then
+    talk = (await side.documents(Model.CONVERSATIONS))[f"{MIA}/{TALK}"]
+    assert talk["message_count"] == 0
+    assert (await side.child(MIA))["version"] == 2
 
 
 async def test_two_workers_on_the_same_records_apply_each_event_once(side: ProjectionSide) -> None:
