@@ -53,7 +53,7 @@ async def search(
     """At most `limit` children after `after`, the newest first. Raises ReadStoreUnavailable."""
     async with reading():
         try:
-            asked = await _asked(children, wanted)
+            asked = await searches_for(children, wanted)
             found = await asyncio.gather(*(_page(children, one, after, limit) for one in asked))
         except OperationFailure as error:
             if error.code != BAD_VALUE:
@@ -75,7 +75,7 @@ async def _page(
     return await found.sort(NEWEST_FIRST).limit(limit).to_list(limit)
 
 
-async def _asked(children: Collection, wanted: ChildFilter) -> list[Asked]:
+async def searches_for(children: Collection, wanted: ChildFilter) -> list[Asked]:
     """Searches that together find what is wanted, each with its index."""
     if wanted.parent_ids:
         return [Asked(conditions_of(wanted), BY_PARENT)]
