@@ -116,9 +116,8 @@ class SeedWriter:
             udid=Personal(command.udid),
             device_id=None if device_id is None else Personal(device_id),
         )
-        for each in wanted:
-            held = await self._bears.take(each)
-            if held is not None and held.child_id != command.child_id:
+        async for _, held in self._bears.in_the_way(wanted):
+            if held.child_id != command.child_id:
                 raise Failed(f"the bear of child {command.child_id} is another child's")
 
     async def _there(self, writing: Sequence[_Writing]) -> dict[str, list[Commit]]:
