@@ -38,6 +38,7 @@ WITH_STACK = {
     "retention": "deploy.commands.retention:retention",
     "erase": "deploy.commands.erase:erase",
     "load": "deploy.load.cli:load",
+    "sql": "deploy.commands.sql:sql",
 }
 """Commands that take the settings of the running stack before they begin."""
 

@@ -45,6 +45,7 @@ ARGUMENTS: dict[Words, str] = {
     ("replay", "verify"): "--wait 1",
     ("retention", "apply"): "",
     ("retention", "plan"): "",
+    ("sql",): "SELECT",
     ("status",): "",
     ("token",): "--role parent --subject p-1",
     ("topics", "apply"): "",
