@@ -157,7 +157,7 @@ async def test_csv_and_parquet_hold_the_same_rows(tmp_path: Path) -> None:
     ]
     file = tmp_path / "result.parquet"
     file.write_bytes(as_parquet.body)
-    again = duckdb.sql(f"SELECT * FROM '{file}'").fetchall()
+    again = duckdb.read_parquet(str(file)).fetchall()
     assert again == [(1, "good", 80.5), (2, "good", 90.0), (3, "fair", None)]
     assert io.BytesIO(as_parquet.body).read(4) == b"PAR1"
 
