@@ -39,6 +39,7 @@ WITH_STACK = {
     "erase": "deploy.commands.erase:erase",
     "load": "deploy.load.cli:load",
     "seed": "deploy.seed.cli:seed",
+    "sql": "deploy.commands.sql:sql",
 }
 """Commands that take the settings of the running stack before they begin."""
 

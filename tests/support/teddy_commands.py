@@ -46,6 +46,7 @@ ARGUMENTS: dict[Words, str] = {
     ("retention", "apply"): "",
     ("retention", "plan"): "",
     ("seed",): "--children 2",
+    ("sql",): "SELECT",
     ("status",): "",
     ("token",): "--role parent --subject p-1",
     ("topics", "apply"): "",

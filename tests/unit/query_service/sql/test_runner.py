@@ -1,0 +1,201 @@
+"""What SQL of callers gets, and what it does not: each statement in a real process."""
+
+import io
+import time
+from pathlib import Path
+
+import duckdb
+import orjson
+import pytest
+
+from query_service.read_store.port import ReadStoreUnavailable
+from query_service.sql.runner import (
+    SqlExceeded,
+    SqlFormat,
+    SqlLimits,
+    SqlRefused,
+    SqlRunner,
+    TooManyStatements,
+)
+from tests.support.sql_snapshot import snapshot_of
+
+CHILDREN = [
+    {"child": 1, "family": 1, "safety_status": "good", "safety_score": 80.5},
+    {"child": 2, "family": 1, "safety_status": "good", "safety_score": 90.0},
+    {"child": 3, "family": 2, "safety_status": "fair", "safety_score": None},
+]
+VIOLATIONS = [{"child": 3, "severity": "high"}, {"child": 3, "severity": "low"}]
+SMALL = SqlLimits(rows=1_000, bytes=100_000, memory_mb=64, seconds=5)
+
+
+def runner_of(limits: SqlLimits = SMALL) -> SqlRunner:
+    rows = {"children": CHILDREN, "violations": VIOLATIONS}
+    return SqlRunner(limits, time.monotonic, snapshot_of(rows))
+
+
+async def rows_of(sql: str, limits: SqlLimits = SMALL) -> list[list[object]]:
+    runner = runner_of(limits)
+    try:
+        found: list[list[object]] = orjson.loads((await runner.run(sql, SqlFormat.JSON)).body)
+        return found
+    finally:
+        runner.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [
+        (
+            "SELECT safety_status, count(*) FROM children GROUP BY 1 ORDER BY 1",
+            [["fair", 1], ["good", 2]],
+        ),
+        (
+            "SELECT severity, safety_status FROM violations JOIN children USING (child) ORDER BY 1",
+            [["high", "fair"], ["low", "fair"]],
+        ),
+        (
+            "SELECT rank() OVER (ORDER BY safety_score DESC NULLS LAST) AS r FROM children "
+            "ORDER BY r",
+            [[1], [2], [3]],
+        ),
+        ("WITH a AS (SELECT 1 AS x) FROM a UNION ALL SELECT 2;", [[1], [2]]),
+        (
+            "SELECT 1::HUGEINT << 100, 1.50::DECIMAL(9, 2), 'NaN'::DOUBLE, DATE '2026-01-02', "
+            "'\\xAA'::BLOB, [NULL, 1], {'a': 2}, MAP {1: 'x'}",
+            [[str(1 << 100), "1.50", None, "2026-01-02", "aa", [None, 1], {"a": 2}, {"1": "x"}]],
+        ),
+    ],
+)
+async def test_a_select_is_answered(sql: str, rows: list[list[object]]) -> None:
+    assert await rows_of(sql) == rows
+
+
+@pytest.mark.parametrize(
+    ("sql", "said", "place"),
+    [
+        ("SELECT nope FROM children", 'Referenced column "nope"', (1, 8)),
+        ("SELECT 'é',\n  nope FROM children", 'Referenced column "nope"', (2, 3)),
+        ("SELECT * FROM nowhere", "Table with name nowhere", (1, 15)),
+        ("SELEC 1", 'syntax error at or near "SELEC"', (1, 1)),
+        ("SELECT 'a'::INT", "Could not convert string 'a'", None),
+        ("", "send one statement, not 0", None),
+        ("-- only a comment", "send one statement, not 0", None),
+        ("SELECT 1; SELECT 2", "send one statement, not 2", None),
+        ("SELECT $1", "parameters are not supported", None),
+        ("DROP TABLE children", "only SELECT is allowed, not DROP", (1, 1)),
+        ("UPDATE children SET safety_score = 0", "only SELECT is allowed, not UPDATE", (1, 1)),
+        ("ATTACH 'other.duckdb'", "only SELECT is allowed, not ATTACH", (1, 1)),
+        ("COPY children TO 'x.csv'", "only SELECT is allowed, not COPY", (1, 1)),
+        ("SET threads = 8", "only SELECT is allowed, not SET", (1, 1)),
+        ("INSTALL httpfs", "only SELECT is allowed, not LOAD", (1, 1)),
+        ("PRAGMA database_list", "only SELECT is allowed, not PRAGMA", (1, 1)),
+        ("EXPLAIN ANALYZE SELECT 1", "only SELECT is allowed, not EXPLAIN", (1, 1)),
+        ("SELECT * FROM read_csv('/etc/passwd')", "Cannot access file", None),
+        ("SELECT * FROM read_text('/proc/self/environ')", "Cannot access file", None),
+        ("SELECT * FROM '/etc/passwd'", "Table with name /etc/passwd", (1, 15)),
+        ("SELECT * FROM glob('/*')", "Cannot access file", None),
+        ("SELECT * FROM read_csv('http://127.0.0.1/')", "Cannot access", None),
+        ("SELECT * FROM 'http://127.0.0.1/x.csv'", "Cannot access file", None),
+        ("SELECT getenv('PATH')", "getenv does not exist", (1, 8)),
+        ("WITH x AS (DELETE FROM children RETURNING *) FROM x", "", None),
+        ("SELECT " + "(" * 20_000 + "1" + ")" * 20_000, "expression depth", None),
+    ],
+)
+async def test_anything_else_is_refused_with_its_place(
+    sql: str, said: str, place: tuple[int, int] | None
+) -> None:
+    with pytest.raises(SqlRefused) as refused:
+        await rows_of(sql)
+    assert said in refused.value.message
+    if place is not None:
+        assert (refused.value.line, refused.value.column) == place
+
+
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        ("SELECT sum(a.range * b.range) FROM range(100000) a, range(1000000) b", "time"),
+        ("WITH RECURSIVE a(i) AS (SELECT 1 UNION ALL FROM a) SELECT count(*) FROM a", "time"),
+        ("SELECT list(range) FROM range(100000000)", "memory"),
+        ("SELECT * FROM range(1000000000) ORDER BY 1 DESC", "memory"),
+        ("SELECT repeat('x', 4000000000)", "memory"),
+        ("SELECT repeat('x', 200000)", "bytes"),
+    ],
+)
+async def test_a_hostile_statement_ends_and_the_next_is_answered(sql: str, what: str) -> None:
+    runner = runner_of(SqlLimits(rows=1_000, bytes=100_000, memory_mb=64, seconds=2))
+    try:
+        with pytest.raises(SqlExceeded) as exceeded:
+            await runner.run(sql, SqlFormat.JSON)
+        assert exceeded.value.what == what
+        after = SqlRunner(SMALL, time.monotonic, runner.make_snapshot)
+        assert (await after.run("SELECT 1", SqlFormat.JSON)).rows == 1
+        after.close()
+    finally:
+        runner.close()
+
+
+async def test_rows_beyond_the_limit_are_left_out_and_that_is_said() -> None:
+    runner = runner_of(SqlLimits(rows=2))
+    result = await runner.run("SELECT child FROM children ORDER BY 1", SqlFormat.JSON)
+    runner.close()
+    assert (orjson.loads(result.body), result.rows, result.truncated) == ([[1], [2]], 2, True)
+    assert result.as_of == "2026-11-26T12:00:00.000Z"
+
+
+async def test_csv_and_parquet_hold_the_same_rows(tmp_path: Path) -> None:
+    runner = runner_of()
+    sql = "SELECT child, safety_status, safety_score FROM children ORDER BY 1"
+    as_csv = await runner.run(sql, SqlFormat.CSV)
+    as_parquet = await runner.run(sql, SqlFormat.PARQUET)
+    runner.close()
+    assert as_csv.body.decode().splitlines() == [
+        "child,safety_status,safety_score",
+        "1,good,80.5",
+        "2,good,90.0",
+        "3,fair,",
+    ]
+    file = tmp_path / "result.parquet"
+    file.write_bytes(as_parquet.body)
+    again = duckdb.read_parquet(str(file)).fetchall()
+    assert again == [(1, "good", 80.5), (2, "good", 90.0), (3, "fair", None)]
+    assert io.BytesIO(as_parquet.body).read(4) == b"PAR1"
+
+
+async def test_more_statements_than_may_run_are_refused() -> None:
+    runner = runner_of(SqlLimits(running=0))
+    with pytest.raises(TooManyStatements):
+        await runner.run("SELECT 1", SqlFormat.JSON)
+
+
+async def test_a_snapshot_serves_until_it_is_old_and_nothing_stays_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    now, made = [0.0], []
+
+    async def make(file: Path) -> str | None:
+        made.append(now[0])
+        return await snapshot_of({})(file)
+
+    runner = SqlRunner(SMALL, lambda: now[0], make)
+    for moment in (0.0, 59.0, 61.0):
+        now[0] = moment
+        await runner.run("SELECT 1", SqlFormat.JSON)
+    assert made == [0.0, 61.0]
+    assert len(list(tmp_path.iterdir())) == 1
+    runner.close()
+    assert not list(tmp_path.iterdir())
+
+
+async def test_without_a_snapshot_nothing_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    async def make(_file: Path) -> str | None:
+        raise ReadStoreUnavailable("away")
+
+    with pytest.raises(ReadStoreUnavailable):
+        await SqlRunner(SMALL, time.monotonic, make).run("SELECT 1", SqlFormat.JSON)
+    assert not list(tmp_path.iterdir())
