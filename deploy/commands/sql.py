@@ -41,9 +41,8 @@ def sql(statement: str | None, form: str, out: Path | None, *, tables: bool) -> 
         raise click.UsageError(f"{out} exists already")
     if form == SqlFormat.PARQUET and out is None:
         raise click.UsageError("parquet needs --out")
-    result = asyncio.run(
-        _result(statement, SqlFormat.JSON if form == AS_TABLE else SqlFormat(form))
-    )
+    load_settings(ReadStoreSettings)  # before anything is done: what is missing is one line
+    result = asyncio.run(_result(statement, form))
     if out is not None:
         out.write_bytes(_content(result, form))
     elif form == AS_TABLE:

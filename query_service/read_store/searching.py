@@ -8,9 +8,10 @@ that is not on the page. See docs/decisions/040-searches-merge-orders.md.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from math import prod
 from operator import itemgetter
 
@@ -123,7 +124,7 @@ def _points(wanted: ChildFilter) -> dict[str, list[str]]:
     given = (wanted.status, wanted.safety_status, wanted.engagement_level)
     if not any(given) and not age_of(wanted):
         return {}
-    every = (VISIBLE_STATUSES, SafetyStatus, EngagementLevel)
+    every: tuple[Iterable[StrEnum], ...] = (VISIBLE_STATUSES, SafetyStatus, EngagementLevel)
     return {
         field: [one.value for one in (every if asked is None else [asked])]
         for field, asked, every in zip(FIELDS, given, every, strict=True)

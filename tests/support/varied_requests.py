@@ -148,7 +148,9 @@ async def answers_of(
             answer = await client.request(
                 each.method, each.path, headers=[*authorization, *each.headers], content=each.body
             )
-            raw = [(k.lower(), b"" if k.lower() in _DIFFERENT else v) for k, v in answer.headers.raw]
+            raw = [
+                (k.lower(), b"" if k.lower() in _DIFFERENT else v) for k, v in answer.headers.raw
+            ]
             heads = sorted((k, _NEW.sub(b"ID", v)) for k, v in raw)
             body = b"" if each.path in ("/openapi.json",) else _NEW.sub(b"ID", answer.content)
             answers.append({"status": answer.status_code, "headers": heads, "body": body})
