@@ -1,6 +1,7 @@
 """`make bench` and `make bench-quick`."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -73,4 +74,6 @@ def _noted(name: str, broken: list[str]) -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    # an end from outside stops what was started, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     main()
