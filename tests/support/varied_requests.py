@@ -129,7 +129,7 @@ def varied_commands(tokens: Sequence[str]) -> Iterator[Varied]:
             yield Varied(method, path, (token,), json, body)
         keyed = (*json, ("Idempotency-Key", "the same key"), ("Correlation-Id", "b" * 32))
         yield Varied(method, path, ("admin",), keyed, body)
-        yield Varied(method, path, ("admin",), (*json[:0], ("Content-Type", "text/plain")), body)
+        yield Varied(method, path, ("admin",), (("Content-Type", "text/plain"),), body)
 
 
 _NEW = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|bear-[0-9a-f]{16}|[0-9a-f]{32}")
@@ -148,7 +148,9 @@ async def answers_of(
             answer = await client.request(
                 each.method, each.path, headers=[*authorization, *each.headers], content=each.body
             )
-            raw = [(k.lower(), b"" if k.lower() in _DIFFERENT else v) for k, v in answer.headers.raw]
+            raw = [
+                (k.lower(), b"" if k.lower() in _DIFFERENT else v) for k, v in answer.headers.raw
+            ]
             heads = sorted((k, _NEW.sub(b"ID", v)) for k, v in raw)
             body = b"" if each.path in ("/openapi.json",) else _NEW.sub(b"ID", answer.content)
             answers.append({"status": answer.status_code, "headers": heads, "body": body})
