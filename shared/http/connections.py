@@ -2,20 +2,15 @@
 requests are sent ahead of their answers."""
 
 import asyncio
-from functools import partial
 from typing import Any, ClassVar, cast
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 
 from shared.http.admission import HANG_UP, SLOW_DOWN
 from shared.http.connection_room import ConnectionRoom, Entry
-from shared.http.exchange import SEND_WHOLE, Body, Lines
+from shared.http.exchange import SEND_WHOLE, Body, Lines, State
 from shared.http.problems import Problem, document_of, malformed
 
 HEAD_SECONDS = 10.0
@@ -97,8 +92,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._is_trusted:  # through a proxy's many callers send in turn
             self.scope["state"][SLOW_DOWN] = self._slow_down
         self.scope["state"][HANG_UP] = self.transport.abort
+        self.scope["state"][SEND_WHOLE] = self._send_whole
         super().on_headers_complete()
-        self.scope["state"][SEND_WHOLE] = partial(self._send_whole, self.cycle)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -109,14 +104,15 @@ class BoundedProtocol(HttpToolsProtocol):
             self.loop.call_later(SLOWED_SECONDS, self._read_on)
         self._slowed = False
 
-    def _send_whole(
-        self, cycle: RequestResponseCycle, status: int, lines: Lines, body: Body
-    ) -> bool:
+    def _send_whole(self, asked: State, status: int, lines: Lines, body: Body) -> bool:
         """As the cycle's `send` does it of a start and the whole body, in one piece and without
         looking for what cannot be in `lines`. False, and nothing is sent, where there is more to
-        do than this."""
+        do than this, or `asked` is the state of a request that others were sent behind."""
+        cycle = self.cycle
         is_plain = cycle.keep_alive and cycle.scope["method"] != "HEAD"
-        if not is_plain or cycle.response_started or cycle.disconnected or self.flow.write_paused:
+        if not is_plain or cycle.scope["state"] is not asked:
+            return False
+        if cycle.response_started or cycle.disconnected or self.flow.write_paused:
             return False
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False

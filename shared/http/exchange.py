@@ -2,6 +2,7 @@
 every answer has."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from starlette.types import Message, Scope, Send
 
@@ -40,8 +41,12 @@ SEND_WHOLE = "send_whole"
 
 Body = bytes | memoryview
 
-SendWhole = Callable[[int, Lines, Body], bool]
-"""Of status, headers and body. False, and nothing is sent, where that is not possible."""
+State = dict[str, Any]
+"""Of a request, shared by all who handle it."""
+
+SendWhole = Callable[[State, int, Lines, Body], bool]
+"""Of a request's state, status, headers and body. False, and nothing is sent, where that is not
+possible."""
 
 
 class Unrecorded(Exception):
@@ -136,8 +141,9 @@ class Exchange:
         Unrecorded."""
         await self._record(status)
         lines = self._completed(status, headers)
-        at_once: SendWhole | None = self.scope["state"].get(SEND_WHOLE)
-        if at_once is None or not at_once(status, lines, body):
+        state = self.scope["state"]
+        at_once: SendWhole | None = state.get(SEND_WHOLE)
+        if at_once is None or not at_once(state, status, lines, body):
             await self._send({"type": "http.response.start", "status": status, "headers": lines})
             await self._send({"type": "http.response.body", "body": body})
 
