@@ -81,7 +81,7 @@ async def _waits(system: System, bears: Sequence[Bear], each: int) -> list[float
     return waits
 
 
-_VERSIONS = [
+_VERSIONS: list[dict[str, Any]] = [
     {"$match": {"operationType": {"$in": ["update", "replace", "insert"]}}},
     {
         "$project": {
