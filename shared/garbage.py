@@ -10,8 +10,7 @@ def tune_gc() -> None:
     """Look for cycles seldom, and never among what was there at the start.
 
     Nearly everything here is freed by its reference count. With the usual thresholds the collector
-    took a third of the time of a registration, and of a batch of the worker (measured), walking in
-    vain what is kept or has just been read.
+    took a third of the time of a registration (measured), walking in vain what is kept.
     """
     gc.collect()
     gc.freeze()

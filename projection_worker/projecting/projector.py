@@ -118,9 +118,8 @@ class Projector:
         raise StaleBatch(f"{ATTEMPTS} attempts conflicted with other workers' writes")
 
     async def _attempt(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
-        before, behind = await asyncio.gather(
-            self.read_models.children(by_child), self.read_models.dead_lettered(by_child)
-        )
+        before = await self.read_models.children(by_child)
+        behind = await self.read_models.dead_lettered(by_child)
         versions = {child_id: child["version"] for child_id, child in before.items()}
         sequences = await asyncio.gather(
             *(

@@ -1,8 +1,8 @@
 """What a batch changes in the read models, as operations of one transaction: of documents that are
 there only the fields that changed.
 
-A document that is replaced costs the server six times as much: all of its indexes are looked at,
-and the whole of it is logged (docs/decisions/039-only-what-changed-is-written.md)."""
+Replaced, and found by id and version, a child costs the server some six times as much
+(docs/decisions/039-only-what-changed-is-written.md)."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
