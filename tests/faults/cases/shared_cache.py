@@ -4,6 +4,7 @@ what they answer is never older than what it was promised to show, nor late."""
 import asyncio
 import random
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,7 +24,9 @@ from tests.support.own_servers import OwnServer, own_valkey
 from tests.support.waiting import eventually
 
 TOKEN = "Consistency-Token"
-LONGEST_SECONDS = 3.0
+LONGEST_SECONDS = 10.0
+"""Many times what a busy machine needs, and less than a wait without end."""
+
 TURNS = 6
 """Changes of the child during each fault, and between two."""
 
@@ -71,10 +74,12 @@ class Readers:
         return str(answer.headers[TOKEN])
 
     async def _version(self, url: str, headers: dict[str, str] | None = None) -> int:
+        began = time.monotonic()
         async with self.child.world.as_parent(self.child.parent, url) as http:
             answer = await http.get(f"/v1/children/{self.child.child_id}", headers=headers)
-        if not headers and answer.elapsed.total_seconds() > LONGEST_SECONDS:
-            raise NotAsPromised(f"an answer after {answer.elapsed.total_seconds():.1f} s")
+        seconds = time.monotonic() - began
+        if not headers and seconds > LONGEST_SECONDS:
+            raise NotAsPromised(f"an answer after {seconds:.1f} s")
         return int(answer.raise_for_status().json()["version"])
 
 
