@@ -69,6 +69,7 @@ def test_the_top_level_holds_what_was_agreed() -> None:
 
     assert folders == {
         ".ci",
+        "bench",
         "command_service",
         "deploy",
         "docs",

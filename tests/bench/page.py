@@ -15,12 +15,27 @@ PAGE = HERE / "docs" / "performance.md"
 RESULTS, PLOTS = HERE / "bench" / "results.json", HERE / "bench" / "plots.json"
 HEAD = "| what | measured | baseline | ratio | goal | met |\n|---|---:|---:|---:|---:|---|"
 T = TypeVar("T")
+SPENT_ON = ("registration", "RecordMessage")
+PROCESSES = ("command process", "mongod", "kafka", "relay", "worker", "whole system")
 MET = {True: "yes", False: "**no**", None: ""}
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:
     """Markdown, a row each; `results` as in bench/results.json."""
     return "\n".join([HEAD, *map(_row, results)])
+
+
+def by_process(results: Sequence[Mapping[str, Any]]) -> str:
+    """Markdown: what each process spends on an operation. Empty before they were measured."""
+    found = {one["name"]: one["value"] for one in results}
+    if not all(f"CPU a {what}, {name}" in found for what in SPENT_ON for name in PROCESSES):
+        return ""
+    head = f"| µs of CPU | {' | '.join(SPENT_ON)} |\n|---|{'---:|' * len(SPENT_ON)}"
+    rows = (
+        f"| {name} | {' | '.join(_figure(found[f'CPU a {what}, {name}']) for what in SPENT_ON)} |"
+        for name in PROCESSES
+    )
+    return "\n".join([head, *rows])
 
 
 def _row(one: Mapping[str, Any]) -> str:
@@ -41,6 +56,7 @@ def updated(text: str) -> str:
     results = orjson.loads(RESULTS.read_bytes())
     drawn = [plot.markdown() for plot in read_plots(PLOTS)]
     text = with_generated(text, "bench", "\n\n".join([table(results), *drawn]))
+    text = with_generated(text, "by process", by_process(results))
     return with_generated(text, "sizing", sizing(results))
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import orjson
-import uvloop
 
 from shared.auth.access import Principal, Role
 from shared.clock import utc_now
+from tests.bench.load_generator import answers
 from tests.bench.system import System
 from tests.support.consents import BORN, CONSENTS
-from tests.support.raw_http import request, send_all
+from tests.support.raw_http import request
 
 CHILDREN_A_PARENT = 3
 TOKEN_LIFE = timedelta(hours=1)
@@ -64,10 +64,6 @@ def registrations(system: System, children: int) -> list[bytes]:
 
 def talking_bears(system: System, bears: int) -> list[Bear]:
     """Newly registered children, each with a bear and an open conversation."""
-    return uvloop.run(_talking_bears(system, bears))
-
-
-async def _talking_bears(system: System, bears: int) -> list[Bear]:
     address, stack = system.stack.address("command"), system.stack
     numbers = [next(_numbers) for _ in range(bears)]
     parents = [stack.parent_s_bearer(f"parent-{number}") for number in numbers]
@@ -75,7 +71,7 @@ async def _talking_bears(system: System, bears: int) -> list[Bear]:
         request("POST", "/v1/children", parent, child_body(number))
         for number, parent in zip(numbers, parents, strict=True)
     ]
-    answered = (await send_all(address, made, 16)).bodies
+    answered = answers(address, made, 16).bodies
     found = [
         Bear(orjson.loads(body)["child_id"], _bear_s_bearer(system, number), parent)
         for number, parent, body in zip(numbers, parents, answered, strict=True)
@@ -84,7 +80,7 @@ async def _talking_bears(system: System, bears: int) -> list[Bear]:
         request("POST", f"/v1/children/{bear.child_id}/conversations", bear.bearer, b"{}")
         for bear in found
     ]
-    for bear, body in zip(found, (await send_all(address, starts, 16)).bodies, strict=True):
+    for bear, body in zip(found, answers(address, starts, 16).bodies, strict=True):
         bear.conversation_id = orjson.loads(body)["conversation_id"]
         bear.version += 1
     return found

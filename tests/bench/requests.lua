@@ -30,8 +30,9 @@ end
 function response(status, headers, body)
   answered = answered + 1
   if headers["x-cache"] == "hit" or headers["X-Cache"] == "hit" then hits = hits + 1 end
-  if status >= 300 then
-    refused = refused or (status .. " " .. body)
+  -- a batch is answered with 200, whatever became of its commands
+  if status >= 300 or body:find('"problem"', 1, true) then
+    refused = refused or (status .. " " .. body:sub(-400))
   end
   if refused or answered == #requests then
     ffi.C.kill(ffi.C.getpid(), INTERRUPT)

@@ -1,11 +1,7 @@
 """What benchmarks found, as bench/results.json holds it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import orjson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +43,3 @@ class Result:
             "goal": None if self.goal is None else f"{sign} {self.goal:g} {of}",
             "met": self.met,
         }
-
-
-def write_results(results: Sequence[Result], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = [each.as_json() for each in results]
-    path.write_bytes(orjson.dumps(written, option=orjson.OPT_INDENT_2) + b"\n")

@@ -50,6 +50,15 @@ class System:
         """How many the read models have."""
         return int(self._children.estimated_document_count())
 
+    def children_at_rest(self) -> int:
+        """How many once there have been no more for a second: what came before is projected."""
+        count = self.children()
+        while True:
+            time.sleep(1.0)
+            before, count = count, self.children()
+            if count == before:
+                return count
+
     def until_shown(self, children: int) -> None:
         """Returns once the read models have so many. Raises Broken after 300 s."""
         until(lambda: self.children() >= children, f"{children} children in the read models")

@@ -75,10 +75,13 @@ class World:
             TemporaryDirectory(prefix="teddy-bench-") as path,
             stack_of(HERE, Path(path), settings) as stack,
         ):
-            _require_apache_kafka(stack)
+            if not self.quick:
+                _require_apache_kafka(stack)
             system = System(stack, self.generator)
-            yield system
-            system.mongo.close()
+            try:
+                yield system
+            finally:
+                system.mongo.close()
 
     def baseline(self, module: str, *arguments: str) -> Baseline:
         """`python -m tests.bench.baselines.MODULE PORT ARGUMENTS`, with the settings of the shared

@@ -91,4 +91,6 @@ def build(topic: str, group: str) -> faust.App:
 
 if __name__ == "__main__":
     app = build(*sys.argv[1:3])
-    faust.Worker(app, loglevel="error", redirect_stdouts=False).execute_from_commandline()
+    faust.Worker(
+        app, loglevel="error", quiet=True, redirect_stdouts=False
+    ).execute_from_commandline()

@@ -19,11 +19,12 @@ BEARS, CALLERS = 16, 32
 
 def measure(world: World, rounds: int) -> Sequence[Result]:
     system, by_hand = world.system, world.baseline("hand_written")
-    bears = talking_bears(system, BEARS)
     size, singly = world.scaled(1_000, 10), world.scaled(100, 1)
     plain = [request("POST", "/children/c/messages", "-", MESSAGE)] * (BEARS * singly)
     hand, one_by_one, in_batches, rates = [], [], [], []
     for _ in range(rounds):
+        bears = talking_bears(system, BEARS)  # new ones: a bear has 1,200 commands a minute
+        system.until_projected(versions(bears))
         hand.append(by_hand.drive(plain, CALLERS)[0].rate)
         messages = [bear.message() for _ in range(singly) for bear in bears]
         one_by_one.append(_sent(system, bears, messages, CALLERS, len(messages))[1])

@@ -14,12 +14,17 @@ from tests.bench.world import World
 
 RATE = re.compile(r"commands per second\W+([\d,]+)")
 LATENCY = re.compile(r"latency p50, p99\W+([\d.]+) ms, ([\d.]+) ms")
-CALLERS = 64
+CALLERS, CHILD_OF = 64, 10
+"""A registration for so many commands."""
 
 
 def measure(world: World, rounds: int) -> Sequence[Result]:
-    commands = world.scaled(6_000, 60)
-    done = [_loaded(world.system, seed, commands) for seed in range(rounds)]
+    commands, callers = world.scaled(6_000, 60), world.scaled(CALLERS, 4)
+    done, cpu = [], []
+    for seed in range(rounds):
+        with world.system.spent() as spent:
+            done.append(_loaded(world.system, seed, commands, callers))
+        cpu.append(spent.of_all(commands + commands // CHILD_OF))
     return [
         Result(
             name="mixed load, 64 callers",
@@ -29,14 +34,17 @@ def measure(world: World, rounds: int) -> Sequence[Result]:
         ),
         Result(name="mixed load, p50", value=median(p50 for _, p50, _ in done), unit="ms"),
         Result(name="mixed load, p99", value=median(p99 for _, _, p99 in done), unit="ms"),
+        Result(
+            name="CPU a command of the mixed load, until the answer", value=median(cpu), unit="µs"
+        ),
     ]
 
 
-def _loaded(system: System, seed: int, commands: int) -> tuple[float, float, float]:
+def _loaded(system: System, seed: int, commands: int, callers: int) -> tuple[float, float, float]:
     """Commands a second with the registrations, milliseconds of latency at p50 and p99."""
     command = [sys.executable, "-m", "deploy.cli", "--dir", str(system.stack.folder), "load"]
-    numbers = ["--commands", commands, "--registrations", commands // 10]
-    options = [*numbers, "--concurrency", CALLERS, "--seed", seed]
+    numbers = ["--commands", commands, "--registrations", commands // CHILD_OF]
+    options = [*numbers, "--concurrency", callers, "--seed", seed]
     ran = subprocess.run(
         [*command, *map(str, options)], cwd=HERE, capture_output=True, text=True, check=False
     )

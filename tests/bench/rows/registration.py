@@ -1,7 +1,7 @@
 """Registrations: CPU beside an endpoint that only checks the model, rate beside one that a good
 engineer writes by hand, latency."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -20,6 +20,7 @@ CARRY = ("mongod", "kafka", "relay", "worker")
 EMPTY_TIMES = 3
 """An empty endpoint takes so little that it needs more requests for the counters' resolution."""
 
+BY_CALLERS = (1, 4, 16, 64, 128)
 SHOWN = (50, 75, 90, 95, 99)
 
 
@@ -38,7 +39,7 @@ def measure(world: World, rounds: int) -> Sequence[Result]:
     empty, by_hand = world.baseline("empty"), world.baseline("hand_written")
     _warm_up(world, empty, by_hand)
     done = [_round(world, empty, by_hand) for _ in range(rounds)]
-    world.plots.append(_latencies(done))
+    world.plots += [_latencies(done), _by_callers(world, by_hand)]
     return [*_cpu(done), *_rates(done), *_latency(done)]
 
 
@@ -51,7 +52,7 @@ def _warm_up(world: World, empty: Baseline, by_hand: Baseline) -> None:
 
 def _round(world: World, empty: Baseline, by_hand: Baseline) -> Round:
     system, children = world.system, world.scaled(3_000, 60)
-    sent, there = registrations(system, children), system.children()
+    sent, there = registrations(system, children), system.children_at_rest()
     with system.spent() as spent:
         registered = system.drive("command", sent, CALLERS)
         system.until_shown(there + children)
@@ -126,5 +127,23 @@ def _latencies(done: Sequence[Round]) -> Plot:
             "64 callers": of("registered"),
             "1 caller": of("alone"),
             "64 callers of the hand-written endpoint": of("by_hand"),
+        },
+    )
+
+
+def _by_callers(world: World, by_hand: Baseline) -> Plot:
+    """Once each: the plot shows a form, the table the figures."""
+    number, system = world.scaled(1_000, 10), world.system
+    drives: dict[str, Callable[[int], Driven]] = {
+        "registrations": lambda n: system.drive("command", registrations(system, number), n),
+        "hand-written endpoint": lambda n: by_hand.drive(_plain(number), n)[0],
+    }
+    return Plot(
+        title="Registrations a second by the number of callers",
+        x=[str(callers) for callers in BY_CALLERS],
+        y="a second",
+        lines={
+            name: [round(drive(callers).rate) for callers in BY_CALLERS]
+            for name, drive in drives.items()
         },
     )

@@ -1,6 +1,8 @@
 """What is measured beside: each does the work that its row says."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import orjson
@@ -16,7 +18,7 @@ ANSWER = {"headers": {"etag": '"1"', "x-cache": "hit"}, "body": {"name": "Mia"}}
 JSON = {"Content-Type": "application/json"}
 
 
-def _client(app: object) -> httpx2.AsyncClient:
+def _client(app: Any) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://bench")
 
 
@@ -35,8 +37,8 @@ async def test_the_empty_endpoint_checks_the_model(field: str) -> None:
 
 
 @pytest.mark.parametrize("build", [by_fastapi, by_hand])
-async def test_a_constant_has_the_headers_and_body_of_the_file(build: object) -> None:
-    app = build(ANSWER["headers"], ANSWER["body"])  # type: ignore[operator]
+async def test_a_constant_has_the_headers_and_body_of_the_file(build: Any) -> None:
+    app = build(ANSWER["headers"], ANSWER["body"])
 
     async with _client(app) as http:
         answer = await http.get("/v1/children/child-1")
@@ -60,8 +62,8 @@ def test_the_domain_of_the_library_decides_as_ours(tmp_path: Path) -> None:
 
 
 def test_the_faust_agent_counts_what_happened() -> None:
-    document: dict[str, object] = {"_id": "child-1"}
-    events = (
+    document: dict[str, Any] = {"_id": "child-1"}
+    events: Sequence[tuple[str, dict[str, Any]]] = (
         ("ChildRegistered", {"parent_id": "parent-1"}),
         ("ConversationStarted", {}),
         ("MessageRecorded", {"word_count": 12}),

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import psutil
+import pytest
 
 from tests.bench.cpu import spent_by
 
@@ -28,5 +29,5 @@ def test_what_another_process_spends_is_measured_and_only_that() -> None:
             process.stdout.readline()
         process.kill()
 
-    assert idle.seconds["it"] < 0.01 < busy.seconds["it"]
-    assert busy.of("it", 1_000) == busy.of_all(1_000) == busy.seconds["it"] * 1_000
+    assert idle.seconds["it"] < busy.seconds["it"] / 2
+    assert busy.of("it", 1_000) == busy.of_all(1_000) == pytest.approx(busy.seconds["it"] * 1_000)

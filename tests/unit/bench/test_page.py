@@ -13,6 +13,7 @@ from tests.bench.sizing import CACHED, COMMAND, QUERY, sizing
 
 CPU = Result(name="CPU", value=150.0, unit="µs", baseline=100.0, goal=1.6, at_most=True)
 RATE = Result(name="rate", value=1_234.5, unit="commands/s", goal=2_000)
+MARKS = ("bench", "by process", "sizing")
 PLOT = Plot(title="Latency", x=["p50", "p99"], y="ms", lines={"here": [1.5, 30.0]})
 
 
@@ -45,9 +46,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository's files with nothing measured yet."""
     for name, file in (("RESULTS", "results.json"), ("PLOTS", "plots.json"), ("PAGE", "page.md")):
         monkeypatch.setattr(page, name, tmp_path / file)
-    marks = (
-        f"<!-- {mark}: {end} -->\n" for mark in ("bench", "sizing") for end in ("begin", "end")
-    )
+    marks = (f"<!-- {mark}: {end} -->\n" for mark in MARKS for end in ("begin", "end"))
     (tmp_path / "page.md").write_text("".join(marks))
     return tmp_path
 
@@ -81,6 +80,17 @@ def _text(place: Path) -> str:
 
 def test_rows_that_run_only_when_asked_are_rows() -> None:
     assert set(ROWS) >= WHEN_ASKED
+
+
+def test_each_process_has_its_share_of_an_operation() -> None:
+    names = [f"CPU a {what}, {name}" for what in page.SPENT_ON for name in page.PROCESSES]
+    measured = [{"name": name, "value": 100.0 + number} for number, name in enumerate(names)]
+
+    rows = page.by_process(measured).splitlines()
+
+    assert rows[0] == "| µs of CPU | registration | RecordMessage |"
+    assert rows[2] == "| command process | 100 | 106 |"
+    assert page.by_process(measured[1:]) == ""
 
 
 def test_the_worked_example_multiplies_rates_and_microseconds() -> None:
