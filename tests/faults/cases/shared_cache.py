@@ -4,6 +4,7 @@ what they answer is never older than what it was promised to show, nor late."""
 import asyncio
 import random
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,7 +24,9 @@ from tests.support.own_servers import OwnServer, own_valkey
 from tests.support.waiting import eventually
 
 TOKEN = "Consistency-Token"
-LONGEST_SECONDS = 3.0
+LONGEST_SECONDS = 10.0
+"""Many times what a busy machine needs, and less than a wait without end."""
+
 TURNS = 6
 """Changes of the child during each fault, and between two."""
 
@@ -39,11 +42,12 @@ class Readers:
     older: dict[bytes, bytes] = field(default_factory=dict)
 
     async def are_answered_right(self) -> None:
-        for _ in range(TURNS):
+        for turn in range(TURNS):
             token = await self._change()
-            for url in self.urls:
-                if await self._version(url, {TOKEN: token, "Prefer": "wait=10"}) < self.wanted:
-                    raise NotAsPromised("an answer older than its token")
+            # one loads and writes it, so that the other finds it once it drops what it has
+            url = self.urls[turn % 2]
+            if await self._version(url, {TOKEN: token, "Prefer": "wait=10"}) < self.wanted:
+                raise NotAsPromised("an answer older than its token")
             for url in (*self.urls, *self.urls):
                 await eventually(
                     partial(self._version, url), RECOVER_SECONDS, lambda at: at >= self.wanted
@@ -71,10 +75,12 @@ class Readers:
         return str(answer.headers[TOKEN])
 
     async def _version(self, url: str, headers: dict[str, str] | None = None) -> int:
+        began = time.monotonic()
         async with self.child.world.as_parent(self.child.parent, url) as http:
             answer = await http.get(f"/v1/children/{self.child.child_id}", headers=headers)
-        if not headers and answer.elapsed.total_seconds() > LONGEST_SECONDS:
-            raise NotAsPromised(f"an answer after {answer.elapsed.total_seconds():.1f} s")
+        seconds = time.monotonic() - began
+        if not headers and seconds > LONGEST_SECONDS:
+            raise NotAsPromised(f"an answer after {seconds:.1f} s")
         return int(answer.raise_for_status().json()["version"])
 
 
@@ -93,8 +99,8 @@ async def _readers(world: World) -> AsyncIterator[Readers]:
             await asyncio.sleep(DOUBT_SECONDS + 1)
             readers = Readers(child, (one.url, other.url), server, values)
             await readers.are_answered_right()
+            await readers.have_shared()
             yield readers
-            await eventually(readers.have_shared, RECOVER_SECONDS, lambda _: True)
 
 
 async def _hung_and_killed(world: World) -> int:

@@ -1,7 +1,6 @@
 """The second tier's server, a real one: whatever becomes of it, a query waits once, and shortly."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from redis.asyncio import Redis
 
 from query_service.cache import answer_server
 from query_service.cache.answer_server import (
-    ANSWER_SECONDS,
     KEY_PREFIX,
     MOST_AT_ONCE,
     MOST_BYTES,
@@ -22,8 +20,14 @@ from tests.support.ports import free_port
 from tests.support.shared_cache import Servers
 from tests.support.waiting import until
 
-BUSY = 10
-"""Times longer than promised: this machine has other work, too."""
+PATIENT_SECONDS = 30.0
+"""Where nothing is wrong with the server: a busy machine is slow, not wrong."""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer_server, "ANSWER_SECONDS", PATIENT_SECONDS)
+    monkeypatch.setattr(answer_server, "CONNECT_SECONDS", PATIENT_SECONDS)
 
 
 @pytest.fixture
@@ -100,24 +104,24 @@ async def test_a_server_without_room_is_read_and_not_written_for_a_while(
 
 
 async def test_a_server_that_hangs_is_waited_for_once_and_used_again_when_it_answers(
-    server: OwnServer, answers: RedisAnswers
+    server: OwnServer, answers: RedisAnswers, monkeypatch: pytest.MonkeyPatch
 ):
     # given
     await answers.put("a", b"answer", 60_000)
+    monkeypatch.setattr(answer_server, "CONNECT_SECONDS", 1.0)
     with server.frozen():
         # when many wait together
-        began = time.monotonic()
-        many = [answers.get("a") for _ in range(MOST_AT_ONCE * 2)]
-        outcomes = await asyncio.gather(*many, return_exceptions=True)
-        waited = time.monotonic() - began
+        monkeypatch.setattr(answer_server, "ANSWER_SECONDS", 0.05)
+        async with asyncio.timeout(PATIENT_SECONDS):
+            many = [answers.get("a") for _ in range(MOST_AT_ONCE * 2)]
+            outcomes = await asyncio.gather(*many, return_exceptions=True)
         assert {type(one) for one in outcomes} == {AnswersAway}
-        assert waited < ANSWER_SECONDS * BUSY
-        # then nobody waits again
-        began = time.monotonic()
-        for _ in range(100):
-            with pytest.raises(AnswersAway):
-                await answers.get("a")
-        assert time.monotonic() - began < ANSWER_SECONDS * BUSY
+        # then nobody waits again, though it took until tomorrow
+        monkeypatch.setattr(answer_server, "ANSWER_SECONDS", 86_400.0)
+        async with asyncio.timeout(PATIENT_SECONDS):
+            for _ in range(100):
+                with pytest.raises(AnswersAway):
+                    await answers.get("a")
         with pytest.raises(ConnectionError):
             await answers.check()
     await until(lambda: not answers.is_left_alone)
