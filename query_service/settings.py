@@ -55,7 +55,7 @@ class QuerySettings(
         "refused with 503.",
     )
     cache_max_entries: int = Field(
-        10_000, ge=1, description="Maximum number of answers in the cache."
+        20_000, ge=1, description="Maximum number of answers in the cache."
     )
     query_cache_bytes: int = Field(
         64 * 1024 * 1024,

@@ -13,6 +13,7 @@ from tests.bench.rows import (
     message,
     rebuild,
     registration,
+    search,
     visible,
     worker,
 )
@@ -29,10 +30,11 @@ ROWS: Mapping[str, Row] = {
     "visible": visible.measure,
     "worker": worker.measure,
     "rebuild": rebuild.measure,
+    "search": search.measure,
     "cache_tiers": cache_tiers.measure,
     "domain_library": domain_library.measure,
 }
 """By the name that `ROWS=` takes."""
 
-WHEN_ASKED: frozenset[str] = frozenset({"cache_tiers"})
-"""Takes minutes: in a whole run only when `ROWS=` names it. `make bench-quick` runs it, too."""
+WHEN_ASKED: frozenset[str] = frozenset({"cache_tiers", "search"})
+"""Take minutes: in a whole run only when `ROWS=` names it. `make bench-quick` runs it, too."""
