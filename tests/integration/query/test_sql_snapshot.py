@@ -27,13 +27,10 @@ async def _put(database: Database, model: Model, *documents: object) -> None:
     await Generation(1).collection(database, model).insert_many([*documents])  # type: ignore[list-item]
 
 
-async def test_a_snapshot_has_every_document_and_nothing_of_the_erased_or_personal(
-    mongo_url: str, fresh_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in store_settings(mongo_url, fresh_database, "READ").items():
-        monkeypatch.setenv(name, value)
+async def _put_all(mongo_url: str, name: str) -> None:
+    """Three children, one erased; a conversation and a violation of the first."""
     mongo = Mongo(mongo_url)
-    database = mongo.database(fresh_database)
+    database = mongo.database(name)
     personal = {"name": CANARY, "udid": CANARY, "device_id": CANARY, "interests": CANARY}
     await _put(
         database,
@@ -48,6 +45,14 @@ async def test_a_snapshot_has_every_document_and_nothing_of_the_erased_or_person
     report = violation_document("child-1", CANARY, at=AT, type=CANARY, details=CANARY)
     await _put(database, Model.VIOLATIONS, report)
     await mongo.close()
+
+
+async def test_a_snapshot_has_every_document_and_nothing_of_the_erased_or_personal(
+    mongo_url: str, fresh_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in store_settings(mongo_url, fresh_database, "READ").items():
+        monkeypatch.setenv(name, value)
+    await _put_all(mongo_url, fresh_database)
 
     file = tmp_path / "snapshot.duckdb"
     assert await snapshot_of_read_models(file) is None
