@@ -1,5 +1,6 @@
 """Every command of `teddy`, with arguments that it can be called with."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +47,7 @@ ARGUMENTS: dict[Words, str] = {
     ("retention", "apply"): "",
     ("retention", "plan"): "",
     ("seed",): "--children 2",
-    ("sql",): "SELECT",
+    ("sql",): "'SELECT count(*) FROM children'",
     ("status",): "",
     ("token",): "--role parent --subject p-1",
     ("topics", "apply"): "",
@@ -67,7 +68,7 @@ def arguments(command: Words, folder: Path, child: str = NOBODY) -> list[str]:
     other = folder / "other"
     other.write_text("something else\n")
     wanted = ARGUMENTS[command].format(new=folder / "new", other=other, child=child)
-    return [*command, *wanted.split()]
+    return [*command, *shlex.split(wanted)]
 
 
 def _leaves(group: click.Group, above: Words) -> Iterator[Words]:
