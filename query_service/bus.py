@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -43,8 +43,7 @@ class Detail(StrEnum):
     READ_STORE_DOWN = "read-store-down"
 
 
-@dataclass(frozen=True, slots=True)
-class QueryResult:
+class QueryResult(NamedTuple):
     """`age`: seconds since it was read. `detail`: why it may be older than a change, if it may."""
 
     rendered: Rendered

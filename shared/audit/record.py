@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -28,8 +28,7 @@ _TIME = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0
 _texts = itemgetter("at", "subject", "role", "operation", "outcome", "address", "correlation_id")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRecord:
+class AuditRecord(NamedTuple):
     """`operation` is a command's or query's name; `outcome` is accepted, unchanged, replayed,
     answered, not-modified, or a refusal's code. `address` is the client's. `anchor` is where the
     child's stream ends after an accepted command: the trail vouches for the event store by it.

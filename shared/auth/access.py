@@ -67,6 +67,8 @@ class Role(StrEnum):
     ANALYST = "analyst"
     ADMIN = "admin"
 
+    __hash__ = str.__hash__  # without a call in Python: it is part of every cache key
+
 
 UNNAMED_BEAR = "bear"
 
@@ -132,6 +134,8 @@ class Relation(StrEnum):
     NUMBERS = "numbers only"
     NONE = "no"
 
+    __hash__ = str.__hash__
+
 
 class RateClass(StrEnum):
     """Operations that share one limit of requests a subject."""
@@ -142,6 +146,8 @@ class RateClass(StrEnum):
     SEARCH = "search"
     STREAM = "stream"
     EXPORT = "export"
+
+    __hash__ = str.__hash__
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
 from limits import RateLimitItem, parse
@@ -56,8 +55,7 @@ class Shares(Generic[Who]):
         return len(self._taken)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """After a request: of `limit` in each window of `window_seconds`, `remaining` are left (below
     zero: this one was too many); the window ends in `reset_seconds`, rounded up."""
 

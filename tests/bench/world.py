@@ -68,13 +68,17 @@ class World:
         return self._open.enter_context(self.fresh_system())
 
     @contextmanager
-    def fresh_system(self, settings: Mapping[str, str] | None = None) -> Iterator[System]:
-        """A stack of a row's own, for one that needs other settings or an empty store. Meanwhile
-        the shared one idles beside it: its processes cost some per cent of a core."""
-        with (
-            TemporaryDirectory(prefix="teddy-bench-") as path,
-            stack_of(HERE, Path(path), settings) as stack,
-        ):
+    def fresh_system(
+        self, settings: Mapping[str, str] | None = None, seeded: int = 0
+    ) -> Iterator[System]:
+        """A stack of a row's own, for one that needs other settings, an empty store, or one with
+        children that were `seeded`. Meanwhile the shared one idles beside it: its processes cost
+        some per cent of a core."""
+        with ExitStack() as open_:
+            path = open_.enter_context(TemporaryDirectory(prefix="teddy-bench-"))
+            if seeded:
+                _seed(path, seeded)
+            stack = open_.enter_context(stack_of(HERE, Path(path), settings))
             if not self.quick:
                 _require_apache_kafka(stack)
             system = System(stack, self.generator)
@@ -103,6 +107,21 @@ class World:
         finally:
             process.terminate()
             process.wait()
+
+
+def _seed(path: str, children: int) -> None:
+    """The stores of the local stack in `path`, which does not run. Raises Broken."""
+    teddy = [sys.executable, "-m", "deploy.cli", "--dir", path]
+    try:
+        for command in (
+            ["up", "--servers-only"],
+            ["seed", "--children", str(children), "--no-verify"],
+        ):
+            ran = subprocess.run([*teddy, *command], cwd=HERE, capture_output=True, check=False)
+            if ran.returncode:
+                raise Broken(f"teddy {command[0]}: {ran.stderr.decode()[-500:]}")
+    finally:
+        subprocess.run([*teddy, "down"], cwd=HERE, capture_output=True, check=True)
 
 
 def _require_apache_kafka(stack: Stack) -> None:

@@ -14,6 +14,7 @@ from tests.bench.rows import (
     rebuild,
     registration,
     search,
+    seeded,
     visible,
     worker,
 )
@@ -31,10 +32,11 @@ ROWS: Mapping[str, Row] = {
     "worker": worker.measure,
     "rebuild": rebuild.measure,
     "search": search.measure,
+    "seeded": seeded.measure,
     "cache_tiers": cache_tiers.measure,
     "domain_library": domain_library.measure,
 }
 """By the name that `ROWS=` takes."""
 
-WHEN_ASKED: frozenset[str] = frozenset({"cache_tiers", "search"})
+WHEN_ASKED: frozenset[str] = frozenset({"cache_tiers", "search", "seeded"})
 """Take minutes: in a whole run only when `ROWS=` names it. `make bench-quick` runs it, too."""

@@ -3,7 +3,6 @@
 What is not signed can be rewritten by anybody who may write there.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -91,7 +90,7 @@ async def test_a_commit_of_which_two_records_tell_differently_is_found(world: Wo
     # given a record that somebody put into the trail; it needs no key while nobody signs for it
     anchor = StreamPosition(BORN + 3, "0" * 64)
     forged = AuditProcess(world.settings, "forged")
-    await forged.trail.record(replace(look("officer-3"), anchor=anchor))
+    await forged.trail.record(look("officer-3")._replace(anchor=anchor))
     await forged.mongo.close()
     # when
     said = await world.teddy("audit", "verify")

@@ -1,7 +1,7 @@
 """A trail's writer: order, durability, and what happens while its store is away."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import orjson
 import pytest
@@ -129,7 +129,7 @@ async def test_pages_of_many_children_do_not_make_a_block_too_large_for_the_serv
     # given
     blocks = Blocks()
     chained = trail(blocks, waiting=1_000)
-    page = replace(record("SearchChildren"), children=(ADA,) * 200)
+    page = record("SearchChildren")._replace(children=(ADA,) * 200)
     # when
     for _ in range(300):
         chained.note(page)
