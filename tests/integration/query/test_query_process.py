@@ -68,9 +68,7 @@ async def test_an_answer_is_shared_sealed_and_nothing_depends_on_the_server_of_i
             await server.kill()
             await client.get("/v1/children/lena")
             others = dict.fromkeys(("read_store", "key_store", "audit_trail", "kafka"), "up")
-            report = await world.until_ready(
-                **others, erasures="up", query_cache_storage="down"
-            )
+            report = await world.until_ready(**others, erasures="up", query_cache_storage="down")
     # then
     assert answer.json()["items"][0]["name"] == "Lena"
     assert all(text not in key + value for text in (b"Lena", b"lena", b"weiss"))
