@@ -62,7 +62,7 @@ def measure(world: World, rounds: int) -> Sequence[Result]:
         bears = talking_bears(system, world.scaled(300, 20))
         system.until_projected(versions(bears))
         for turn in range(rounds):
-            for number in (world.quick and PROCESSES[:2]) or PROCESSES:
+            for number in PROCESSES[: world.scaled(len(PROCESSES), 1)]:
                 for shares in (turn % 2 == 0, turn % 2 != 0):  # in turns: whoever begins is colder
                     one = _turn(world, system, bears, number, shares)
                     found.setdefault((number, shares), []).append(one)
@@ -81,7 +81,7 @@ def _turn(
         watched = {f"query {port}": process for port, process in processes.items()}
         watched |= {name: system.processes[name] for name in ("mongod", "valkey")}
         cpu = 0.0
-        for _ in range(SLICES):
+        for _ in range(world.scaled(SLICES, 1)):
             with spent_by(watched) as spent:
                 for port in processes:
                     sent = _reads(chance, bears, reads // SLICES // number)
