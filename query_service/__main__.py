@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from query_service.main import build_app
 from query_service.settings import QuerySettings
+from shared.garbage import tune_gc
 from shared.http.serving import run_process, serving
 from shared.keyring.key_file import KeyFileRefused
 from shared.logs import configure_logs
@@ -32,6 +33,7 @@ def main() -> None:
     except (KeyFileRefused, SigningKeyRefused, OSError, ValueError) as error:
         print(f"settings: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    tune_gc()
     run_process(lambda stop: answer(app, settings, stop))
 
 
