@@ -80,15 +80,14 @@ class BearClaims:
 
     async def _take(self, wanted: Sequence[WantedClaim]) -> Claim | None:
         """None when they are ours now, else the first reservation that stands in the way."""
-        taking = self.claims.take(*(each.claim for each in wanted))
+        first, *rest = (each.claim for each in wanted)
         older_key = wanted[0].older_key
         if older_key is None:
-            return await taking
-        older, held = await asyncio.gather(self.claims.find(older_key), taking)
-        is_of_another = (
-            older is not None and older.child_id != wanted[0].claim.child_id and not older.released
-        )
-        return older if is_of_another else held
+            return await self.claims.take(first, *rest)
+        older, held = await asyncio.gather(self.claims.find(older_key), self.claims.take(first))
+        if older is not None and older.child_id != first.child_id and not older.released:
+            return older
+        return await self.claims.take(*rest) if rest and held is None else held
 
     async def contest(self, wanted: WantedClaim, held: Claim) -> None:
         """Take the bear from `held` if that yields.

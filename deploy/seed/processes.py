@@ -46,7 +46,7 @@ async def write(on: Stores, plan: Plan, part: int, of: int, did: Did) -> None:
     writer = SeedWriter(on, lives, index_key, await whole_children(on))
     for number, children in plan.parts():
         if number % of == part and number not in written:
-            amount = await writer.write(children, f"seed-{part}", again=bool(written))
+            amount = await writer.write(children, f"seed-{part}")
             await ledger.note(plan, number, amount)
             did(amount)
 

@@ -82,9 +82,9 @@ class SeedWriter:
         results = StoredResults(self._store, on.keyring, OlderKeys(self._store, index_key))
         self._appender = Appender(self._store, self._clock, Backoff(), results, aggregates)
 
-    async def write(self, numbers: Sequence[int], shard: str, *, again: bool) -> Amount:
-        """The children with these `numbers`, whole when it returns. `again`: some of it may be
-        there from a run that was ended; what is there stays.
+    async def write(self, numbers: Sequence[int], shard: str) -> Amount:
+        """The children with these `numbers`, whole when it returns. Some of it may be there from a
+        run that was ended; what is there stays.
 
         Raises Failed, StoreUnavailable, PyMongoError."""
         lives = [self._lives.of(number) for number in numbers]
@@ -93,7 +93,7 @@ class SeedWriter:
             *(self._keyring.create(steps[0].command.child_id) for steps in lives)
         )
         writing = [_Writing(*one) for one in zip(lives, ciphers, strict=True)]
-        there = await self._there(writing) if again else {}
+        there = await self._there(writing)
         for one in writing:
             self._decide(one, there.get(one.child_id, []))
         commits = [commit for one in writing for commit in one.commits]

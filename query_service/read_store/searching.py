@@ -82,7 +82,7 @@ async def searches_for(children: Collection, wanted: ChildFilter) -> list[Asked]
         return [Asked(conditions_of(wanted), BY_PARENT)]
     by_values = await _by_values(children, wanted)
     if not wanted.name_tokens:
-        return by_values or [Asked(conditions_of(wanted), NEWEST_FIRST)]
+        return [Asked(conditions_of(wanted), NEWEST_FIRST)] if by_values is None else by_values
     by_name = Asked(conditions_of(wanted), BY_NAME)
     if by_values is None:
         return [by_name]
@@ -96,7 +96,8 @@ async def searches_for(children: Collection, wanted: ChildFilter) -> list[Asked]
 
 
 async def _by_values(children: Collection, wanted: ChildFilter) -> list[Asked] | None:
-    """For all conditions but the name; None where there are none."""
+    """For all conditions but the name; None where there are none. Nothing is to be searched for an
+    age that no child has."""
     if not (points := _points(wanted)):
         return None
     combined = [{field: {"$in": values}} for field, values in points.items()]

@@ -13,8 +13,10 @@ import resource
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import duckdb
 import orjson
@@ -112,12 +114,12 @@ def run(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         require_one_select(engine, sql)
         found = engine.execute(sql)
         columns = [{"name": name, "type": str(kind)} for name, kind, *_ in found.description or ()]
+        require_different_names([column["name"] for column in columns])
         rows = found.fetchmany(most + 1)
         head = {"columns": columns, "rows": min(most, len(rows)), "truncated": len(rows) > most}
         if request["format"] == "parquet":
             engine.abort()
-            engine.sql(sql).limit(most).write_parquet(PARQUET)
-            body = Path(PARQUET).read_bytes()
+            body = _parquet(engine.sql(sql).limit(most))
         elif request["format"] == "csv":
             body = _csv([column["name"] for column in columns], rows[:most])
         else:
@@ -127,27 +129,47 @@ def run(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     return head, body
 
 
+def require_different_names(names: Sequence[str]) -> None:
+    """Raises Refused: an object for a row, or a file, would keep one of two."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise Refused(f"columns have the same name: {', '.join(twice)}; name them with AS")
+
+
+def _parquet(result: duckdb.DuckDBPyRelation) -> bytes:
+    """Raises TooLarge: the kernel ends a file that grows beyond the limit."""
+    try:
+        result.write_parquet(PARQUET)
+    except duckdb.IOException:
+        raise TooLarge from None
+    return Path(PARQUET).read_bytes()
+
+
 def _json(rows: Sequence[Sequence[Any]]) -> bytes:
     """Arrays of values. What JSON has no form for is a text: a decimal, an interval, a blob in hex,
     an integer of more than 64 bits; NaN and infinity are null."""
     try:
         return orjson.dumps(rows, default=_text, option=orjson.OPT_NON_STR_KEYS)
-    except TypeError:  # an integer of more than 64 bits, for which orjson asks nobody
-        return orjson.dumps(_without_huge(rows), default=_text, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # it asks nobody for an integer of more than 64 bits, or a key of a map
+        return orjson.dumps(_in_json(rows), option=orjson.OPT_NON_STR_KEYS)
 
 
 def _text(value: Any) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _without_huge(value: Any) -> Any:
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return str(value)
-    if isinstance(value, (list, tuple)):
-        return [_without_huge(each) for each in value]
+_PLAIN = (str, float, datetime, date, UUID, type(None))
+
+
+def _in_json(value: Any) -> Any:
+    """The same with a text for whatever orjson does not take, also as a key."""
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**64 else str(value)
+    if isinstance(value, list | tuple):
+        return [_in_json(each) for each in value]
     if isinstance(value, dict):
-        return {_without_huge(key): _without_huge(each) for key, each in value.items()}
-    return value
+        return {_in_json(key): _in_json(each) for key, each in value.items()}
+    return value if isinstance(value, _PLAIN) else _text(value)
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:

@@ -178,7 +178,8 @@ class SqlRunner:
             raise SqlExceeded("time") from None
         if code == KILLED_BY_CPU_LIMIT:
             raise SqlExceeded("time")
-        if code != 0:  # the engine's own code found no memory
+        if code != 0:  # killed, or without memory outside of the engine's own bound
+            log.warning("sql_engine_ended", exit_code=code)
             raise SqlExceeded("memory")
         first, _, body = said.partition(b"\n")
         head: dict[str, Any] = orjson.loads(first)

@@ -137,6 +137,12 @@ async def test_a_search_without_a_name_reads_only_what_is_on_its_page(children: 
             assert read["totalKeysExamined"] <= MOST_SCANS + 2 * PAGE, (wanted, read)
 
 
+async def test_for_an_age_that_no_child_has_nothing_is_searched(children: Collection) -> None:
+    await ensure_read_model_indexes(children.database, LIVE)
+    assert await searches_for(children, ChildFilter(age_min=90)) == []
+    assert await search(children, ChildFilter(age_min=90), None, PAGE) == []
+
+
 async def test_an_updated_stack_loses_the_indexes_that_nobody_uses(children: Collection) -> None:
     # given
     former = [await children.create_index(key) for key in FORMER[Model.CHILDREN]]

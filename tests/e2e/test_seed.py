@@ -116,16 +116,16 @@ async def test_a_run_that_was_ended_goes_on_where_it_was(folder: StackFolder) ->
     # then
     assert again.code == 0, again
     assert "verify: 600 children" in again.out
-    assert mongo == 1
+    assert mongo > 1
     another = await seed(folder, children=700)
     assert another.code == 2
 
 
 def _begun_again(state: StackState) -> int:
-    """As if the run had been killed before its last part was noted."""
+    """As if the run had been killed before any part was noted."""
     with pymongo.MongoClient[dict[str, object]](
         state.environment["TEDDY_WRITE_MONGO_URL"]
     ) as mongo:
         seeds = mongo[state.environment.get("TEDDY_WRITE_DATABASE", "teddy_write")]["seeds"]
         seeds.update_one({"_id": "7"}, {"$set": {"done": False}})
-        return seeds.delete_one({"_id": "7/1"}).deleted_count
+        return seeds.delete_many({"_id": {"$regex": "^7/"}}).deleted_count

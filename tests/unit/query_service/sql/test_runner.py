@@ -64,6 +64,11 @@ async def rows_of(sql: str, limits: SqlLimits = SMALL) -> list[list[object]]:
             "'\\xAA'::BLOB, [NULL, 1], {'a': 2}, MAP {1: 'x'}",
             [[str(1 << 100), "1.50", None, "2026-01-02", "aa", [None, 1], {"a": 2}, {"1": "x"}]],
         ),
+        (
+            "SELECT MAP {1.5::DECIMAL(9, 1): 1}, MAP {'a'::BLOB: 2}, '10:00:00+01'::TIMETZ, "
+            "MAP {INTERVAL 1 DAY: 3}",
+            [[{"1.5": 1}, {"61": 2}, "10:00:00+01:00", {"1 day, 0:00:00": 3}]],
+        ),
     ],
 )
 async def test_a_select_is_answered(sql: str, rows: list[list[object]]) -> None:
@@ -82,6 +87,7 @@ async def test_a_select_is_answered(sql: str, rows: list[list[object]]) -> None:
         ("-- only a comment", "send one statement, not 0", None),
         ("SELECT 1; SELECT 2", "send one statement, not 2", None),
         ("SELECT $1", "parameters are not supported", None),
+        ("SELECT 1 AS a, 2 AS a", "columns have the same name: a", None),
         ("DROP TABLE children", "only SELECT is allowed, not DROP", (1, 1)),
         ("UPDATE children SET safety_score = 0", "only SELECT is allowed, not UPDATE", (1, 1)),
         ("ATTACH 'other.duckdb'", "only SELECT is allowed, not ATTACH", (1, 1)),
@@ -160,6 +166,15 @@ async def test_csv_and_parquet_hold_the_same_rows(tmp_path: Path) -> None:
     again = duckdb.read_parquet(str(file)).fetchall()
     assert again == [(1, "good", 80.5), (2, "good", 90.0), (3, "fair", None)]
     assert io.BytesIO(as_parquet.body).read(4) == b"PAR1"
+
+
+async def test_a_file_that_grows_too_large_is_too_many_bytes() -> None:
+    runner = runner_of()
+    many = "SELECT string_agg(md5(i::VARCHAR)) AS a FROM range(20000) t(i)"
+    with pytest.raises(SqlExceeded) as exceeded:
+        await runner.run(many, SqlFormat.PARQUET)
+    runner.close()
+    assert exceeded.value.what == "bytes"
 
 
 async def test_more_statements_than_may_run_are_refused() -> None:
