@@ -10,7 +10,7 @@ from prometheus_client import Gauge
 
 from command_service.erasure import ErasureCompletion, ErasureSweep
 from command_service.relay.commit_feed import CommitFeed
-from command_service.relay.progress import Checkpoints, Progress
+from command_service.relay.progress import LEASE, Checkpoints, Progress
 from command_service.relay.publisher import open_publisher, reach_broker
 from command_service.relay.relay import Relay
 from command_service.settings import RelaySettings
@@ -48,7 +48,7 @@ async def run(settings: RelaySettings, stop: asyncio.Event) -> None:
     database = mongo.database(settings.write_database)
     progress = Progress(database, Checkpoints(database), utc_now)
     relay = Relay(
-        Lease(database, "relay", new_id(), settings.relay_lease_seconds),
+        Lease(database, LEASE, new_id(), settings.relay_lease_seconds),
         progress,
         CommitFeed(mongo, database, settings.relay_batch),
         MongoEventStore(database),

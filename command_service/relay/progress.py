@@ -18,6 +18,8 @@ from shared.mongo import Database, Document
 
 _COLLECTION = "relay"
 _ID = "commits"
+LEASE = "relay"
+"""Whoever has it publishes, and moves the place."""
 COUNT_EVERY_SECONDS = 1.0
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)

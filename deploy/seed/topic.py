@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from command_service.relay.commit_feed import CommitFeed, StartOver
-from command_service.relay.progress import Checkpoint, Checkpoints
+from command_service.relay.progress import LEASE, Checkpoint, Checkpoints
 from deploy.seed.plan import Amount
 from projection_worker.session import Refused, Stores
 from shared.clock import new_id, utc_now
@@ -20,7 +20,7 @@ from shared.event_store.commit_documents import COLLECTION
 from shared.lease import Lease
 from shared.tasks import in_background
 
-LEASE, LEASE_SECONDS, RENEW_SECONDS = "relay", 10.0, 1.0
+LEASE_SECONDS, RENEW_SECONDS = 10.0, 1.0
 
 
 class RelayLeads(Refused):
