@@ -4,11 +4,8 @@
 it did since the line before. It ends when its standard input does."""
 
 import asyncio
-import os
 import sys
-import threading
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import asdict
 
 import click
@@ -27,6 +24,7 @@ from projection_worker.settings import WorkerSettings
 from shared.event_store.port import StoreUnavailable
 from shared.keyring.key_file import read_key_file
 from shared.logs import configure_logs
+from shared.part_processes import end_with_parent, last_line_of_failed, started
 from shared.read_models.generations import live_generation
 from shared.settings import load_settings
 
@@ -73,7 +71,7 @@ EXPECTED = (PyMongoError, StoreUnavailable, StaleBatch, Failed, OSError)
 @click.option("--of", type=int, required=True)
 def main(work: str, seed: int, part: int, of: int) -> None:
     """A share of the work; the last line of standard error says what went wrong."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     settings = load_settings(WorkerSettings)
     configure_logs(settings, "seed")
     try:
@@ -94,11 +92,6 @@ async def _run(settings: WorkerSettings, work: str, seed: int, part: int, of: in
             await verify(on, part, of, did)
 
 
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(1)
-
-
 MODULE = "deploy.seed.processes"
 
 
@@ -106,38 +99,20 @@ async def run_processes(work: str, seed: int, number: int, did: Did) -> None:
     """`number` processes share `work`; returns when all are done.
 
     Raises Failed as soon as one fails; then, and when cancelled, the others are ended."""
-    arguments = [sys.executable, "-m", MODULE, work, "--seed", str(seed), "--of", str(number)]
-    async with AsyncExitStack() as started:
-        following = []
-        for part in range(number):
-            process = await asyncio.create_subprocess_exec(
-                *arguments,
-                f"--part={part}",
-                stdin=asyncio.subprocess.PIPE,  # held open: the process ends with this one
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-            )
-            started.push_async_callback(_end, process)
-            following.append(_follow(process, did))
-        await asyncio.gather(*following)
+    arguments = [work, "--seed", str(seed), "--of", str(number)]
+    parts = [[*arguments, "--part", str(part)] for part in range(number)]
+    async with started(MODULE, parts, asyncio.subprocess.PIPE) as processes:
+        await asyncio.gather(*(_follow(process, did) for process in processes))
 
 
 async def _follow(process: asyncio.subprocess.Process, did: Did) -> None:
     assert process.stdout is not None
-    assert process.stderr is not None
-    reading = asyncio.create_task(process.stderr.read())
+    ending = asyncio.create_task(last_line_of_failed(process))  # its errors are read meanwhile
     async for line in process.stdout:
         did(Amount(**orjson.loads(line)))
-    written = await reading
-    if await process.wait() != 0:
-        lines = written.decode(errors="replace").strip().splitlines()
-        raise Failed(lines[-1] if lines else f"a process was killed ({process.returncode})")
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.kill()
-    await process.wait()
+    said = await ending
+    if said is not None:
+        raise Failed(said)
 
 
 if __name__ == "__main__":

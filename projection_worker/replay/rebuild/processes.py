@@ -4,11 +4,7 @@
 its standard input does, so it never outlives the process that started it, however that one ends."""
 
 import asyncio
-import os
 import sys
-import threading
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import click
@@ -39,6 +35,7 @@ from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint
 from shared.garbage import tune_gc
 from shared.logs import configure_logs
+from shared.part_processes import end_with_parent, last_line_of_failed, started
 from shared.read_models.generations import Generation, live_generation
 from shared.read_models.indexes import stale_since
 from shared.settings import load_settings
@@ -161,42 +158,14 @@ async def run_processes(work: str, generation: int, number: int, rate: float | N
     if rate is not None:
         arguments += ["--rate", str(rate / number)]
     parts = [[*arguments, "--part", str(part)] for part in range(number)]
-    async with _started(parts) as processes:
+    async with started(MODULE, parts) as processes:
         await asyncio.gather(*map(_succeeds, processes))
 
 
-@asynccontextmanager
-async def _started(
-    parts: Sequence[Sequence[str]],
-) -> AsyncIterator[list[asyncio.subprocess.Process]]:
-    processes: list[asyncio.subprocess.Process] = []
-    try:
-        for arguments in parts:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                MODULE,
-                *arguments,
-                stdin=asyncio.subprocess.PIPE,  # held open: the process ends with this one
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-            )
-            processes.append(process)
-        yield processes
-    finally:
-        for process in processes:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-
-
 async def _succeeds(process: asyncio.subprocess.Process) -> None:
-    assert process.stderr is not None
-    written = await process.stderr.read()
-    if await process.wait() != 0:
-        lines = written.decode(errors="replace").strip().splitlines()
-        last = lines[-1] if lines else "the process was killed"
-        raise ProcessFailed(f"a process of the rebuild ended ({process.returncode}): {last}")
+    said = await last_line_of_failed(process)
+    if said is not None:
+        raise ProcessFailed(f"a process of the rebuild ended ({process.returncode}): {said}")
 
 
 EXPECTED = (PyMongoError, KafkaError, StoreUnavailable, StaleBatch, ReadModelsDiffer, OSError)
@@ -211,7 +180,7 @@ BUILD, VERIFY = "build", "verify"
 @click.option("--rate", type=float)
 def main(work: str, generation: int, part: int, of: int, rate: float | None) -> None:
     """Do every OF-th slice from PART on; the last line of standard error says what went wrong."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     settings = load_settings(WorkerSettings)
     configure_logs(settings, "rebuild")
     try:
@@ -228,11 +197,6 @@ async def _run(settings: WorkerSettings, work: str, generation: Generation, shar
         mine = ShareOfRebuild(on, plan, share)
         tune_gc()
         await (mine.build() if work == BUILD else mine.verify())
-
-
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(1)
 
 
 if __name__ == "__main__":
