@@ -3,7 +3,13 @@
 from pydantic import Field, field_validator
 
 from shared.audit.settings import AuditSettings
-from shared.http.settings import REDIS, HttpSettings, RateLimitSettings, TokenSettings
+from shared.http.settings import (
+    REDIS,
+    HttpSettings,
+    RateLimitSettings,
+    TokenSettings,
+    is_url,
+)
 from shared.settings import (
     LOOPBACK,
     KafkaSettings,
@@ -53,6 +59,12 @@ class QuerySettings(
         ge=1,
         description="Maximum number of concurrent exports of this process; further ones are "
         "refused with 503.",
+    )
+    pages_command_url: str | None = Field(
+        None,
+        description="Serve pages for parents, and send their commands to the command API there: "
+        "https, or http on a network that nobody else reaches. Have that API trust this process as "
+        "a proxy, so that limits count by the reader's address.",
     )
     cache_max_entries: int = Field(
         20_000, ge=1, description="Maximum number of answers in the cache."
@@ -106,6 +118,13 @@ class QuerySettings(
     max_wait_seconds: float = Field(
         10.0, gt=0, description="Longest time a query waits for a consistency token, in seconds."
     )
+
+    @field_validator("pages_command_url")
+    @classmethod
+    def _a_url(cls, url: str | None) -> str | None:
+        if url is not None and not is_url(url, ("http", "https")):
+            raise ValueError("must be an http or https URL without user and password")
+        return url
 
     @field_validator("query_cache_storage")
     @classmethod

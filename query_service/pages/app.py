@@ -1,0 +1,227 @@
+"""The pages beside the API, in one process: which requests are whose."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import structlog
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from query_service.pages.commands import CommandApi
+from query_service.pages.families import HOME, SEEN_COOKIE, Families
+from query_service.pages.inner_api import InnerApi
+from query_service.pages.rendering import HEADERS, Renderer
+from query_service.pages.sessions import Session, Sessions, is_from_here, is_own_form
+from shared.auth.keys import KeysUnavailable
+
+FIRST_SEGMENTS = frozenset({"", "assets", "dashboard", "sign-in", "sign-out"})
+MOST_FORM_BYTES = 16 * 1_024
+MOST_FIELDS = 16
+READ_SECONDS = 10.0
+FORM = re.compile(r"application/x-www-form-urlencoded(\s*;.*)?", re.IGNORECASE)
+FORM_TOKEN = "form_token"  # noqa: S105 - a field's name
+ID = "[A-Za-z0-9-]{1,64}"
+
+log = structlog.get_logger(__name__)
+
+Form = Mapping[str, str]
+Handler = Callable[[Request, Session], Awaitable[Response]]
+FormHandler = Callable[[Request, Session, Form], Awaitable[Response]]
+
+
+class FormRefused(Exception):
+    """The body is no form of these pages; `status` says why."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Pages:
+    """Answers what is a page's, and leaves every other request to `app`, as it came."""
+
+    def __init__(
+        self, app: ASGIApp, sessions: Sessions, commands: CommandApi, *, behind_tls: bool
+    ) -> None:
+        self._app = app
+        self._sessions = sessions
+        self._renderer = Renderer(behind_tls=behind_tls)
+        self._families = Families(InnerApi(app), commands, self._renderer)
+        self._router = Router(self._routes(), redirect_slashes=False, default=self._nothing_here)
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http" and scope["path"].split("/", 2)[1] in FIRST_SEGMENTS:
+            return self._answer({**scope, "state": {}}, receive, send)
+        return self._app(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._router(scope, receive, send)
+        except HTTPException as refused:  # the router's own: another method than the page has
+            page = self._renderer.error(Request(scope), refused.status_code, refused.headers)
+            await page(scope, receive, send)
+
+    def _routes(self) -> list[Route]:
+        families = self._families
+        child = f"{HOME}/children/{{child_id}}"
+        seen = f"{child}/violations/{{violation_id}}/acknowledgement"
+        return [
+            Route("/", self._home),
+            Route("/assets/{digest}/{name}", self._asset),
+            Route("/sign-in", self._sign_in_page, methods=["GET"]),
+            Route("/sign-in", self._sign_in, methods=["POST"]),
+            Route("/sign-out", self._form(self._sign_out), methods=["POST"]),
+            Route(HOME, self._read(families.dashboard), methods=["GET"]),
+            Route(f"{HOME}/stream", _Stream(self._sessions, families), methods=["GET"]),
+            Route(child, self._read(families.child), methods=["GET"]),
+            Route(seen, self._form(families.acknowledge), methods=["POST"]),
+        ]
+
+    def _read(self, handle: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            if not _has_plain_ids(request):
+                return self._renderer.error(request, 404)
+            session = await self._session(request)
+            if isinstance(session, Response):
+                return session
+            return await self._foreseen(request, handle(request, session))
+
+        return answer
+
+    def _form(self, handle: FormHandler) -> Callable[[Request], Awaitable[Response]]:
+        """For whoever is signed in, and sends a form that was made for them."""
+
+        async def answer(request: Request) -> Response:
+            if not _has_plain_ids(request):
+                return self._renderer.error(request, 404)
+            session = await self._session(request)
+            if isinstance(session, Response):
+                return session
+            try:
+                form = await read_form(request)
+            except FormRefused as refused:
+                return self._renderer.error(request, refused.status)
+            if not is_own_form(request, form.get(FORM_TOKEN, ""), session):
+                return self._renderer.error(request, 403)
+            return await self._foreseen(request, handle(request, session, form))
+
+        return answer
+
+    async def _foreseen(self, request: Request, answer: Awaitable[Response]) -> Response:
+        """What nobody foresaw is a page, too, for people's eyes; the log has the rest."""
+        try:
+            return await answer
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            log.error("page_failed", error=type(error).__name__, exc_info=error)
+            return self._renderer.error(request, 500)
+
+    async def _session(self, request: Request) -> Session | Response:
+        """The session, or what to answer without one."""
+        try:
+            session = await self._sessions.of(request)
+        except KeysUnavailable:
+            return self._renderer.error(request, 503, {"Retry-After": "5"})
+        return session or RedirectResponse("/sign-in", 303, headers=HEADERS)
+
+    async def _home(self, _request: Request) -> Response:
+        return RedirectResponse(HOME, 303, headers=HEADERS)
+
+    async def _nothing_here(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._renderer.error(Request(scope), 404)(scope, receive, send)
+
+    async def _asset(self, request: Request) -> Response:
+        found = self._renderer.assets.answer(**request.path_params)
+        return found or self._renderer.error(request, 404)
+
+    async def _sign_in_page(self, request: Request) -> Response:
+        return self._renderer.page(request, "sign_in.html", refused=False)
+
+    async def _sign_in(self, request: Request) -> Response:
+        """From a token to a session; only from the page itself, or another site could sign a
+        browser in as somebody it knows."""
+        try:
+            form = await read_form(request)
+        except FormRefused as refused:
+            return self._renderer.error(request, refused.status)
+        if not is_from_here(request):
+            return self._renderer.error(request, 403)
+        try:
+            session = await self._sessions.begin(form.get("token", "").strip())
+        except KeysUnavailable:
+            return self._renderer.error(request, 503, {"Retry-After": "5"})
+        if session is None:
+            return self._renderer.page(request, "sign_in.html", 401, refused=True)
+        response = RedirectResponse(HOME, 303, headers=HEADERS)
+        self._sessions.keep(session, response)
+        return response
+
+    async def _sign_out(self, _request: Request, _session: Session, _form: Form) -> Response:
+        response = RedirectResponse("/sign-in", 303, headers=HEADERS)
+        self._sessions.end(response)
+        response.delete_cookie(SEEN_COOKIE, path=HOME, httponly=True, samesite="strict")
+        return response
+
+
+def install_pages(
+    app: FastAPI, sessions: Sessions, commands: CommandApi, *, behind_tls: bool
+) -> None:
+    """Around everything else that `app` has. To be called last."""
+    app.add_middleware(Pages, sessions=sessions, commands=commands, behind_tls=behind_tls)
+
+
+class _Stream:
+    """An ASGI endpoint: events go out as the API has them."""
+
+    def __init__(self, sessions: Sessions, families: Families) -> None:
+        self._sessions = sessions
+        self._families = families
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            session = await self._sessions.of(Request(scope))
+        except KeysUnavailable:
+            session = None
+        if session is None or scope["method"] != "GET":
+            response = Response(status_code=401 if session is None else 200, headers=HEADERS)
+            await response(scope, receive, send)
+            return
+        await self._families.stream(session, scope, receive, send)
+
+
+async def read_form(request: Request) -> Form:
+    """An urlencoded form, each field once. Raises FormRefused."""
+    if not FORM.fullmatch(request.headers.get("content-type", "")):
+        raise FormRefused(415)
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            body = await _body(request)
+    except TimeoutError:
+        raise FormRefused(408) from None
+    try:
+        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise FormRefused(400) from None
+    if len(dict(fields)) < len(fields):
+        raise FormRefused(400)
+    return dict(fields)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_FORM_BYTES:
+            raise FormRefused(413)
+    return bytes(body)
+
+
+def _has_plain_ids(request: Request) -> bool:
+    ids: dict[str, Any] = request.path_params
+    return all(re.fullmatch(ID, value) for value in ids.values())

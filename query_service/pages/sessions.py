@@ -1,0 +1,92 @@
+"""A browser's session: its bearer token, in a cookie that no script can read.
+
+Nothing is kept here: the session lasts as long as the token, in every process. The cookie counts on
+pages only; the APIs never look at it, so no other site can make a browser use it there.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.auth.access import Principal
+from shared.auth.tokens import TokenRefused, TokenVerifier
+
+COOKIE, OVER_TLS_COOKIE = "teddy_session", "__Host-teddy_session"
+"""Browsers take the second from HTTPS only, and from no other host of the domain."""
+
+FORM_TOKEN_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who is signed in. `token`: what the APIs are shown; `form_token`: what a form must bring."""
+
+    token: str
+    principal: Principal
+    seconds_left: float
+    form_token: str
+
+
+class Sessions:
+    """`secret`: of the form tokens, the same in all processes."""
+
+    def __init__(self, verifier: TokenVerifier, secret: bytes, *, behind_tls: bool) -> None:
+        self._verifier = verifier
+        self._secret = secret
+        self._behind_tls = behind_tls
+        self._cookie = OVER_TLS_COOKIE if behind_tls else COOKIE
+
+    async def of(self, request: Request) -> Session | None:
+        """Of the request's cookie; None without a good one. Raises KeysUnavailable."""
+        token = request.cookies.get(self._cookie)
+        return None if token is None else await self.begin(token)
+
+    async def begin(self, token: str) -> Session | None:
+        """A session for who shows `token`; None where it is not good. Raises KeysUnavailable."""
+        try:
+            verified = await self._verifier.verify(token)
+        except TokenRefused:
+            return None
+        left = self._verifier.seconds_left(verified)
+        return Session(token, verified.principal, left, self._form_token(token))
+
+    def keep(self, session: Session, response: Response) -> None:
+        """Have the browser send it from now on, until its token expires."""
+        response.set_cookie(
+            self._cookie,
+            session.token,
+            max_age=int(session.seconds_left),
+            secure=self._behind_tls,
+            httponly=True,
+            samesite="strict",
+        )
+
+    def end(self, response: Response) -> None:
+        """Have the browser forget it."""
+        response.delete_cookie(
+            self._cookie, secure=self._behind_tls, httponly=True, samesite="strict"
+        )
+
+    def _form_token(self, token: str) -> str:
+        digest = hashlib.blake2b(
+            token.encode(), digest_size=FORM_TOKEN_BYTES, key=self._secret, person=b"form"
+        )
+        return digest.hexdigest()
+
+
+def is_own_form(request: Request, sent: str, session: Session) -> bool:
+    """Whether a form was made for this session, and sent by one of these pages."""
+    return is_from_here(request) and hmac.compare_digest(sent.encode(), session.form_token.encode())
+
+
+def is_from_here(request: Request) -> bool:
+    """Whether one of these pages sent the request, as far as the browser says where it is from."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
