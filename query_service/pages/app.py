@@ -118,8 +118,8 @@ class Pages:
         """What nobody foresaw is a page, too, for people's eyes; the log has the rest."""
         try:
             return await answer
-        except Exception as error:  # noqa: BLE001 - whatever it is
-            log.error("page_failed", error=type(error).__name__, exc_info=error)
+        except Exception as error:
+            log.exception("page_failed", error=type(error).__name__)
             return self._renderer.error(request, 500)
 
     async def _session(self, request: Request) -> Session | Response:

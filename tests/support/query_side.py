@@ -143,8 +143,8 @@ class QuerySide:
         self.cache = QueryCache[Rendered](1_000, time.monotonic, unwatched_seconds, cache_bytes)
         ports = self._ports(keys, proof_key)
         self.settings = _settings(max_waiting, bounds.subject_share)
-        verifier = verifier_of(signing_key, "tests", "teddy")
-        caller = Caller(verifier, limits or limits_of(), Pseudonyms())
+        self.verifier = verifier_of(signing_key, "tests", "teddy")
+        caller = Caller(self.verifier, limits or limits_of(), Pseudonyms())
         self.service = wire(self.settings, ports, self.cache, caller)
         self._bounds = bounds
         self.connect()
