@@ -54,10 +54,13 @@ class Stage:
         known = self.clients.get((subject, role))
         if known is not None:
             return known
-        token = self.issuer.issue(Principal(subject, role), utc_now(), TOKEN_LIFE)
+        token = self.token(role, subject)
         client = TeddyClient(self.command_url, self.query_url, token, observe=self.story.observe)
         self.clients[subject, role] = await self.stack.enter_async_context(client)
         return client
+
+    def token(self, role: Role, subject: str) -> str:
+        return self.issuer.issue(Principal(subject, role), utc_now(), TOKEN_LIFE)
 
     async def parent(self, name: str) -> TeddyClient:
         return await self.client(Role.PARENT, self.parent_id(name))
@@ -137,6 +140,8 @@ def _say_where_to_look(console: Console, stage: Stage) -> None:
     """Only of the stack that runs here: the user who named another one knows where it is."""
     for name, url in (("command", stage.command_url), ("query", stage.query_url)):
         console.print(f"the {name} API is documented at {url}/docs", highlight=False)
+    token = stage.token(Role.PARENT, stage.parent_id("ada"))
+    console.print(f"Ada's pages, for an hour: {stage.query_url}/sign-in#{token}", soft_wrap=True)
     console.print("`teddy status` shows every process and its lag", highlight=False)
 
 

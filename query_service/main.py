@@ -20,8 +20,7 @@ from query_service.cache.freshness import Invalidation, ProjectedVersions, Waits
 from query_service.cache.journal import FeedJournal
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
-from query_service.pages.app import install_pages
-from query_service.pages.commands import CommandApi
+from query_service.pages.app import ServedPages
 from query_service.pages.sessions import Sessions
 from query_service.queries.exporter import ExportCursors, Exporter
 from query_service.read_store.live_generation import READ_SECONDS, LiveGeneration
@@ -33,6 +32,7 @@ from query_service.shared_answers import SharedAnswers
 from shared.audit.process import AuditProcess
 from shared.auth.access import Pseudonyms
 from shared.auth.from_settings import token_checks
+from shared.auth.tokens import TokenVerifier
 from shared.clock import unix_seconds, utc_now
 from shared.event_store.mongo import MongoEventStore
 from shared.http.callers import Caller
@@ -129,8 +129,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
     feed = ChangeFeed(settings.kafka, service.listeners, storage.journal)
     erasures = ErasureFeed(settings.kafka, service.invalidation.erased)
     audit = AuditProcess(settings, "query")
-    url = settings.pages_command_url
-    commands = None if url is None else CommandApi(url)
+    pages = _pages(settings, checks.verifier, keys)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -138,8 +137,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
             stack.push_async_callback(stores.close)
             stack.push_async_callback(checks.keys.close)
             stack.push_async_callback(storage.close)
-            if commands is not None:
-                stack.push_async_callback(commands.close)
+            stack.push_async_callback(pages.close)
             await stack.enter_async_context(audit.running())
             works = in_background(feed.run(), erasures.run(), stores.live.follow())
             await stack.enter_async_context(works)
@@ -149,11 +147,12 @@ def build_app(settings: QuerySettings) -> FastAPI:
     readiness = _readiness(stores, audit, (feed, erasures), service, shared)
     bounds = settings.bounds(settings.query_max_in_flight, settings.query_max_connections)
     around = Around(audit.trail, readiness, service.registry, bounds, settings.exposure)
-    app = create_app(service.edge, around, lifespan)
-    if commands is not None:
-        sessions = Sessions(checks.verifier, keys.signature_key, behind_tls=settings.behind_tls)
-        install_pages(app, sessions, commands, behind_tls=settings.behind_tls)
-    return app
+    return pages.beside(create_app(service.edge, around, lifespan))
+
+
+def _pages(settings: QuerySettings, verifier: TokenVerifier, keys: KeyFile) -> ServedPages:
+    sessions = Sessions(verifier, keys.signature_key, behind_tls=settings.behind_tls)
+    return ServedPages(settings.pages_command_url, sessions)
 
 
 def _stores(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered]) -> Stores:

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -13,7 +15,9 @@ import click
 from deploy.local import control, operator_settings
 from deploy.local.operator_settings import check_settings
 from deploy.local.state import PREPARING, STARTING, StackFolder
+from shared.auth.access import Principal, Role
 from shared.auth.tokens import TokenIssuer
+from shared.clock import utc_now
 from shared.mongo import has_password
 from shared.signing import read_signing_key
 
@@ -50,11 +54,26 @@ def setting(name: str) -> str:
 
 def token_issuer() -> TokenIssuer:
     """Of the tokens that the running stack accepts."""
+    return _issuer(Path(setting("TEDDY_SIGNING_KEY_FILE")))
+
+
+def _issuer(key_file: Path) -> TokenIssuer:
     return TokenIssuer(
-        read_signing_key(Path(setting("TEDDY_SIGNING_KEY_FILE"))),
+        read_signing_key(key_file),
         os.environ.get("TEDDY_TOKEN_ISSUER", "teddy-local"),
         os.environ.get("TEDDY_TOKEN_AUDIENCE", "teddy"),
     )
+
+
+DEMO_PARENT = Principal("parent-demo", Role.PARENT)
+
+
+def one_click(environment: Mapping[str, str]) -> str:
+    """The address that signs a browser in as DEMO_PARENT of the local stack with these settings,
+    for an hour. The token stands behind the `#`, where no server and no log finds it."""
+    issuer = _issuer(Path(environment["TEDDY_SIGNING_KEY_FILE"]))
+    token = issuer.issue(DEMO_PARENT, utc_now(), timedelta(hours=1))
+    return f"{environment['TEDDY_QUERY_URL']}/sign-in#{token}"
 
 
 API_URLS = frozenset({"TEDDY_COMMAND_URL", "TEDDY_QUERY_URL"})

@@ -47,12 +47,10 @@ class FormRefused(Exception):
 class Pages:
     """Answers what is a page's, and leaves every other request to `app`, as it came."""
 
-    def __init__(
-        self, app: ASGIApp, sessions: Sessions, commands: CommandApi, *, behind_tls: bool
-    ) -> None:
+    def __init__(self, app: ASGIApp, sessions: Sessions, commands: CommandApi) -> None:
         self._app = app
         self._sessions = sessions
-        self._renderer = Renderer(behind_tls=behind_tls)
+        self._renderer = Renderer(behind_tls=sessions.behind_tls)
         self._families = Families(InnerApi(app), commands, self._renderer)
         self._router = Router(self._routes(), redirect_slashes=False, default=self._nothing_here)
 
@@ -169,11 +167,27 @@ class Pages:
         return response
 
 
-def install_pages(
-    app: FastAPI, sessions: Sessions, commands: CommandApi, *, behind_tls: bool
-) -> None:
+def install_pages(app: FastAPI, sessions: Sessions, commands: CommandApi) -> None:
     """Around everything else that `app` has. To be called last."""
-    app.add_middleware(Pages, sessions=sessions, commands=commands, behind_tls=behind_tls)
+    app.add_middleware(Pages, sessions=sessions, commands=commands)
+
+
+class ServedPages:
+    """The pages where `command_url` says where their commands go; else none."""
+
+    def __init__(self, command_url: str | None, sessions: Sessions) -> None:
+        self._commands = None if command_url is None else CommandApi(command_url)
+        self._sessions = sessions
+
+    def beside(self, app: FastAPI) -> FastAPI:
+        """`app`, with the pages."""
+        if self._commands is not None:
+            install_pages(app, self._sessions, self._commands)
+        return app
+
+    async def close(self) -> None:
+        if self._commands is not None:
+            await self._commands.close()
 
 
 class _Stream:

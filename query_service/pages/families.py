@@ -82,7 +82,7 @@ class Families:
             profile=profile,
             report=report,
             analytics=analytics,
-            most_minutes=max(day["minutes"] for day in analytics["days"]) or 1,
+            most_messages=max(day["messages"] for day in analytics["days"]) or 1,
             conversations=conversations["items"],
             not_saved="not-saved" in request.query_params,
             **_freshness(answers[0]),

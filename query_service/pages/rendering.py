@@ -12,7 +12,8 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from query_service.pages.texts import Texts, texts_for
+from query_service.pages.languages import texts_for
+from query_service.pages.texts import Texts
 
 PACKAGE = "query_service.pages"
 POLICY = (

@@ -37,7 +37,7 @@ class Sessions:
     def __init__(self, verifier: TokenVerifier, secret: bytes, *, behind_tls: bool) -> None:
         self._verifier = verifier
         self._secret = secret
-        self._behind_tls = behind_tls
+        self.behind_tls = behind_tls
         self._cookie = OVER_TLS_COOKIE if behind_tls else COOKIE
 
     async def of(self, request: Request) -> Session | None:
@@ -60,7 +60,7 @@ class Sessions:
             self._cookie,
             session.token,
             max_age=int(session.seconds_left),
-            secure=self._behind_tls,
+            secure=self.behind_tls,
             httponly=True,
             samesite="strict",
         )
@@ -68,7 +68,7 @@ class Sessions:
     def end(self, response: Response) -> None:
         """Have the browser forget it."""
         response.delete_cookie(
-            self._cookie, secure=self._behind_tls, httponly=True, samesite="strict"
+            self._cookie, secure=self.behind_tls, httponly=True, samesite="strict"
         )
 
     def _form_token(self, token: str) -> str:

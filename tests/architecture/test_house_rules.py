@@ -82,7 +82,12 @@ def test_the_top_level_holds_what_was_agreed() -> None:
 
 
 def test_every_folder_of_tests_is_run_by_make_test_or_has_a_command_of_its_own() -> None:
-    run = {"tests/apache_kafka", "tests/outage", "tests/schema"}  # each has its target
+    run = {
+        "tests/apache_kafka",
+        "tests/browser",
+        "tests/outage",
+        "tests/schema",
+    }  # each has its target
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     run |= set(settings["tool"]["pytest"]["ini_options"]["testpaths"])
     folders = {path.relative_to(ROOT).parts[:2] for path in (ROOT / "tests").rglob("test_*.py")}

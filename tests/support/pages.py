@@ -35,7 +35,7 @@ class PagesSide:
         self.commands = CommandApiSeen()
         api = CommandApi("http://command", httpx2.MockTransport(self.commands))
         sessions = Sessions(side.verifier, SECRET, behind_tls=behind_tls)
-        install_pages(side.app, sessions, api, behind_tls=behind_tls)
+        install_pages(side.app, sessions, api)
 
     def browser(self, **headers: str) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(

@@ -3,8 +3,10 @@
 import httpx2
 import pytest
 
+from query_service.pages.english import ENGLISH
+from query_service.pages.german import GERMAN
+from query_service.pages.languages import texts_for
 from query_service.pages.rendering import POLICY
-from query_service.pages.texts import ENGLISH, GERMAN, texts_for
 from query_service.read_store.port import ReadStoreUnavailable
 from shared.signing import ConsistencyTokens
 from tests.support.pages import PagesSide, form_token_of
