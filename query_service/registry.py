@@ -85,7 +85,7 @@ def _register_cached(
         store, children, clock, settings.ttl_child_analytics_seconds
     )
     family = GetChildrenByParentHandler(
-        store, children, clock, settings.ttl_children_by_parent_seconds
+        store, children, cursors("family"), clock, settings.ttl_children_by_parent_seconds
     )
     index = SearchIndex(ports.keys.index_key)
     search = SearchChildrenHandler(

@@ -7,7 +7,15 @@ from pydantic import Field
 from starlette.responses import JSONResponse, StreamingResponse
 
 from query_service.api.exports import JSON_LINES, ExportStream, export_headers, gzipped, takes_gzip
-from query_service.api.parameters import ChildPage, Continued, Days, Page, PeriodPage, Search
+from query_service.api.parameters import (
+    MOST_ITEMS,
+    ChildPage,
+    Continued,
+    Days,
+    Page,
+    PeriodPage,
+    Search,
+)
 from query_service.api.query_route import (
     ABOUT_A_CHILD,
     EXPORT_HEADERS,
@@ -147,9 +155,12 @@ async def export_child(
 
 
 @parents.get("/children", response_model=Family, responses=UNCHANGED, openapi_extra=QUERY_HEADERS)
-def get_children_by_parent(parent_id: ParentId) -> GetChildrenByParent:
-    """A family at a glance: each child with its numbers and its last conversations."""
-    return GetChildrenByParent(parent_id)
+def get_children_by_parent(
+    parent_id: ParentId, page: Annotated[Page, Query()]
+) -> GetChildrenByParent:
+    """A family at a glance: each child with its numbers and its last conversations. The children
+    come in pages; the totals are of all of them."""
+    return GetChildrenByParent(parent_id, page.limit, page.cursor)
 
 
 @parents.get("/alerts", response_model=Alerts, responses=UNCHANGED, openapi_extra=QUERY_HEADERS)
@@ -169,7 +180,7 @@ async def follow_family(request: Request, parent_id: ParentId) -> EventStream:
     if not Scope.of(asker, "FollowFamily").may_see_parent(parent_id):
         raise ParentNotFound
     with edge.streams.slot_for(asker) as slot:
-        family = await edge.bus.ask(GetChildrenByParent(parent_id), asker)
+        family = await edge.bus.ask(GetChildrenByParent(parent_id, MOST_ITEMS), asker)
         audit_as("FollowFamily", family.rendered.children)
         return EventStream(edge.streams.follow(parent_id, request.state.grant), slot.pop_all())
 

@@ -107,9 +107,9 @@ class ChildAtAGlance(TypedDict):
 
 class Family(TypedDict):
     parent_id: str
-    totals: dict[str, float]
+    totals: dict[str, float] | None
     children: list[ChildAtAGlance]
-    truncated: bool
+    next_cursor: str | None
     unreadable: list[str]
 
 

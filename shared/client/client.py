@@ -41,8 +41,25 @@ class TeddyClient(Commands):
         """
         return self.download(child_id).records()
 
-    async def get_children_by_parent(self, parent_id: str) -> answers.Family:
-        return cast(answers.Family, await self.ask(path_of("parents", parent_id, "children")))
+    async def get_children_by_parent(
+        self, parent_id: str, limit: int = 20, cursor: str | None = None
+    ) -> answers.Family:
+        """One page of at most `limit` (100), the newest accounts first. `totals` are of all
+        children; they come with the first page, None with others."""
+        path = path_of("parents", parent_id, "children")
+        params = {"limit": limit, "cursor": cursor}
+        return cast(answers.Family, await self.ask(path, params=params))
+
+    async def whole_family(self, parent_id: str) -> AsyncIterator[answers.ChildAtAGlance]:
+        """Every child of the parent, page after page."""
+        cursor: str | None = None
+        while True:
+            page = await self.get_children_by_parent(parent_id, limit=100, cursor=cursor)
+            for child in page["children"]:
+                yield child
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
 
     async def get_child_safety_report(
         self,

@@ -111,6 +111,7 @@ async def test_a_fresh_answer_a_cached_one_and_an_unchanged_one_are_each_recorde
         (f"/v1/children/{MIA}/analytics", "GetChildAnalytics", {MIA}),
         ("/v1/children?name=lena", "SearchChildren", {MIA, LEO}),
         ("/v1/parents/p-1/children", "GetChildrenByParent", {MIA, LEO}),
+        ("/v1/parents/p-1/children?limit=1", "GetChildrenByParent", {min(MIA, LEO)}),
         ("/v1/parents/p-1/alerts", "GetAlerts", set()),
     ],
 )
