@@ -7,6 +7,7 @@ from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
 from query_service.queries.cursors import Cursors
 from query_service.queries.export_child import ExportChild, ExportChildHandler
+from query_service.queries.get_alert_policy import GetAlertPolicy, GetAlertPolicyHandler
 from query_service.queries.get_alerts import GetAlerts, GetAlertsHandler
 from query_service.queries.get_child_analytics import GetChildAnalytics, GetChildAnalyticsHandler
 from query_service.queries.get_child_conversations import (
@@ -78,6 +79,7 @@ def _register_cached(
     report = GetChildSafetyReportHandler(
         store, children, cursors("violations"), settings.ttl_safety_report_seconds
     )
+    policy = GetAlertPolicyHandler(store, children, settings.ttl_alert_policy_seconds)
     conversations = GetChildConversationsHandler(
         store, children, cursors("conversations"), clock, settings.ttl_child_conversations_seconds
     )
@@ -93,6 +95,7 @@ def _register_cached(
     )
     bus.register_cached(GetChildProfile, profile)
     bus.register_cached(GetChildSafetyReport, report)
+    bus.register_cached(GetAlertPolicy, policy)
     bus.register_cached(GetChildConversations, conversations)
     bus.register_cached(GetChildAnalytics, analytics)
     bus.register_cached(GetChildrenByParent, family)

@@ -90,6 +90,9 @@ class QuerySettings(
     ttl_safety_report_seconds: float = Field(
         3_600, gt=0, description="Cache life of a safety report."
     )
+    ttl_alert_policy_seconds: float = Field(
+        3_600, gt=0, description="Cache life of a child's alert policy."
+    )
     ttl_child_conversations_seconds: float = Field(
         3_600, gt=0, description="Cache life of a page of a child's conversations."
     )

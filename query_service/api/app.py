@@ -65,6 +65,7 @@ LINKS: Links = {
     ),
     f"GET {CHILD}": (
         _of_child("GetChildSafetyReport", f"{CHILD}/safety-report", "Its safety report."),
+        _of_child("GetAlertPolicy", f"{CHILD}/alert-policy", "When its parent is alerted."),
         _of_child("GetChildConversations", f"{CHILD}/conversations", "Its conversations."),
         _of_child("GetChildAnalytics", f"{CHILD}/analytics", "Its analytics."),
         _of_child("ExportChild", f"{CHILD}/export", "Its profile."),

@@ -33,6 +33,7 @@ from query_service.bus import HandlerDescription
 from query_service.cache.entries import CacheStatistics
 from query_service.queries.answers import AnswerModel
 from query_service.queries.export_child import ExportChild, ExportLine
+from query_service.queries.get_alert_policy import AlertPolicyInForce, GetAlertPolicy
 from query_service.queries.get_alerts import Alerts, GetAlerts
 from query_service.queries.get_child_analytics import ChildAnalytics, GetChildAnalytics
 from query_service.queries.get_child_conversations import Conversations, GetChildConversations
@@ -100,6 +101,14 @@ def get_child_safety_report(
     """A child's incidents in a period, what they mean and what to do. The incidents come in
     pages; all numbers and recommendations are of the whole period."""
     return GetChildSafetyReport(child_id, page.since, page.until, page.limit, page.cursor)
+
+
+@children.get(
+    "/{child_id}/alert-policy", response_model=AlertPolicyInForce, openapi_extra=QUERY_HEADERS
+)
+def get_alert_policy(child_id: ChildId) -> GetAlertPolicy:
+    """When and how the parent is alerted: as configured, or by default."""
+    return GetAlertPolicy(child_id)
 
 
 @children.get(

@@ -113,6 +113,19 @@ class Family(TypedDict):
     unreadable: list[str]
 
 
+class AlertPolicyInForce(TypedDict):
+    """`is_default`: it is the policy that is in force where nobody configured another."""
+
+    child_id: str
+    version: int
+    stale_since: str | None
+    is_default: bool
+    threshold: str
+    count: int
+    window_hours: int
+    channels: list[str]
+
+
 class Recommendation(TypedDict):
     code: str
     text: str

@@ -76,6 +76,10 @@ class TeddyClient(Commands):
         params = {"from": since, "to": until, "limit": limit, "cursor": cursor}
         return cast(answers.SafetyReport, await self.ask(path, child_id, params))
 
+    async def get_alert_policy(self, child_id: str) -> answers.AlertPolicyInForce:
+        path = path_of("children", child_id, "alert-policy")
+        return cast(answers.AlertPolicyInForce, await self.ask(path, child_id))
+
     async def get_child_conversations(
         self, child_id: str, limit: int = 50, cursor: str | None = None
     ) -> answers.Conversations:

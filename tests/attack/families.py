@@ -44,6 +44,7 @@ async def _nobody_or_not_yours(world: World) -> str:
     for path in (
         "",
         "/safety-report",
+        "/alert-policy",
         "/conversations",
         "/analytics",
         "/export",

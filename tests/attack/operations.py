@@ -33,6 +33,7 @@ OPERATIONS = (
     (f"POST {CHILD}/conversations/$talk/end", None, "403 404 403 403"),
     (f"GET {CHILD}", None, "404 404 - 403"),
     (f"GET {CHILD}/safety-report", None, "404 403 - 403"),
+    (f"GET {CHILD}/alert-policy", None, "404 403 - 403"),
     (f"GET {CHILD}/conversations", None, "404 403 - 403"),
     (f"GET {CHILD}/analytics", None, "404 404 - 403"),
     (f"GET {CHILD}/export", None, "404 403 403 403"),

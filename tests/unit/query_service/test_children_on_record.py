@@ -20,6 +20,7 @@ ON_RECORD: Mapping[str, tuple[str, set[str]]] = {
     "/v1/children": ("/v1/children?name=mia", {MIA}),
     "/v1/children/{child_id}": (f"/v1/children/{MIA}", {MIA}),
     "/v1/children/{child_id}/safety-report": (f"/v1/children/{MIA}/safety-report", {MIA}),
+    "/v1/children/{child_id}/alert-policy": (f"/v1/children/{MIA}/alert-policy", {MIA}),
     "/v1/children/{child_id}/conversations": (f"/v1/children/{MIA}/conversations", {MIA}),
     "/v1/children/{child_id}/analytics": (f"/v1/children/{MIA}/analytics", {MIA}),
     "/v1/children/{child_id}/export": (f"/v1/children/{MIA}/export", {MIA}),

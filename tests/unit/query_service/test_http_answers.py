@@ -130,6 +130,7 @@ async def test_every_query_has_its_address(side: QuerySide):
         "/v1/parents/weiss/children",
         "/v1/parents/weiss/alerts?limit=5",
         "/v1/system/analytics",
+        "/v1/children/lena/alert-policy",
     ]
     async with side.client(OFFICER) as client:
         # when
@@ -254,6 +255,7 @@ async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: Query
         "GetChildProfile": 1_800,
         "GetChildrenByParent": 900,
         "GetChildSafetyReport": 3_600,
+        "GetAlertPolicy": 3_600,
         "GetChildConversations": 3_600,
         "GetChildAnalytics": 7_200,
         "SearchChildren": 300,
