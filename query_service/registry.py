@@ -19,6 +19,7 @@ from query_service.queries.get_child_safety_report import (
     GetChildSafetyReport,
     GetChildSafetyReportHandler,
 )
+from query_service.queries.get_child_series import GetChildSeries, GetChildSeriesHandler
 from query_service.queries.get_children_by_parent import (
     GetChildrenByParent,
     GetChildrenByParentHandler,
@@ -86,6 +87,7 @@ def _register_cached(
     analytics = GetChildAnalyticsHandler(
         store, children, clock, settings.ttl_child_analytics_seconds
     )
+    series = GetChildSeriesHandler(store, children, clock, settings.ttl_child_series_seconds)
     family = GetChildrenByParentHandler(
         store, children, cursors("family"), clock, settings.ttl_children_by_parent_seconds
     )
@@ -98,6 +100,7 @@ def _register_cached(
     bus.register_cached(GetAlertPolicy, policy)
     bus.register_cached(GetChildConversations, conversations)
     bus.register_cached(GetChildAnalytics, analytics)
+    bus.register_cached(GetChildSeries, series)
     bus.register_cached(GetChildrenByParent, family)
     bus.register_cached(SearchChildren, search)
     system = GetSystemAnalyticsHandler(store, settings.ttl_system_analytics_seconds)

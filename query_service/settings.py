@@ -99,6 +99,9 @@ class QuerySettings(
     ttl_child_analytics_seconds: float = Field(
         7_200, gt=0, description="Cache life of a child's analytics."
     )
+    ttl_child_series_seconds: float = Field(
+        7_200, gt=0, description="Cache life of a child's series of days."
+    )
     ttl_search_seconds: float = Field(300, gt=0, description="Cache life of a search result.")
     ttl_system_analytics_seconds: float = Field(
         7_200, gt=0, description="Cache life of system analytics."

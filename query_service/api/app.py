@@ -68,6 +68,7 @@ LINKS: Links = {
         _of_child("GetAlertPolicy", f"{CHILD}/alert-policy", "When its parent is alerted."),
         _of_child("GetChildConversations", f"{CHILD}/conversations", "Its conversations."),
         _of_child("GetChildAnalytics", f"{CHILD}/analytics", "Its analytics."),
+        _of_child("GetChildSeries", f"{CHILD}/series", "Day by day."),
         _of_child("ExportChild", f"{CHILD}/export", "Its profile."),
         _of_family("GetChildrenByParent", f"{FAMILY}/children", "Its family."),
         _of_family("GetAlerts", f"{FAMILY}/alerts", "Alerts about its family."),

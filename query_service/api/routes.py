@@ -15,6 +15,7 @@ from query_service.api.parameters import (
     Page,
     PeriodPage,
     Search,
+    SeriesDays,
 )
 from query_service.api.query_route import (
     ABOUT_A_CHILD,
@@ -39,6 +40,7 @@ from query_service.queries.get_child_analytics import ChildAnalytics, GetChildAn
 from query_service.queries.get_child_conversations import Conversations, GetChildConversations
 from query_service.queries.get_child_profile import ChildProfile, GetChildProfile
 from query_service.queries.get_child_safety_report import GetChildSafetyReport, SafetyReport
+from query_service.queries.get_child_series import ChildSeries, GetChildSeries
 from query_service.queries.get_children_by_parent import Family, GetChildrenByParent
 from query_service.queries.get_erasure_receipt import ErasureReceipt, GetErasureReceipt
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
@@ -119,6 +121,12 @@ def get_child_conversations(
 ) -> GetChildConversations:
     """A child's conversations, the newest first: when, how long, about what."""
     return GetChildConversations(child_id, page.limit, page.cursor)
+
+
+@children.get("/{child_id}/series", response_model=ChildSeries, openapi_extra=QUERY_HEADERS)
+def get_child_series(child_id: ChildId, days: Annotated[SeriesDays, Query()]) -> GetChildSeries:
+    """What happened to a child, day by day: conversations, messages, minutes, violations."""
+    return GetChildSeries(child_id, days.first, days.last)
 
 
 @receipts.get(

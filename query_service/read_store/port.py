@@ -92,6 +92,10 @@ class Violations(Protocol):
     async def count(self, period: Period, categories: Collection[str]) -> ViolationCounts:
         """Those of the period; of other categories than these as OTHER."""
 
+    async def by_day(self, period: Period) -> Mapping[str, Mapping[str, int]]:
+        """How many were reported on each UTC day (ISO) of the period, by severity; without the
+        days and severities of which there are none."""
+
     async def cost(self, after: datetime, up_to: datetime) -> float:
         """Penalty points of those that happened after `after` and not after `up_to`."""
 

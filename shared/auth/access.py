@@ -201,6 +201,7 @@ ACCESS: Mapping[str, Rule] = {
     "GetAlertPolicy": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetChildConversations": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetChildAnalytics": Rule(QUERIES, parent=OWN_FAMILY, device=OWN_BEAR, safety_officer=ALL),
+    "GetChildSeries": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "SearchChildren": Rule(SEARCH, parent=OWN_FAMILY, safety_officer=ALL),
     "GetChildrenByParent": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetAlerts": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),

@@ -126,6 +126,18 @@ class AlertPolicyInForce(TypedDict):
     channels: list[str]
 
 
+class ChildSeries(TypedDict):
+    """`days`: every UTC day from `first_day` to `last_day`, each with `day`, `conversations`,
+    `messages`, `minutes` and `violations_by_severity`."""
+
+    child_id: str
+    version: int
+    stale_since: str | None
+    first_day: str
+    last_day: str
+    days: list[dict[str, Any]]
+
+
 class Recommendation(TypedDict):
     code: str
     text: str

@@ -95,6 +95,14 @@ class TeddyClient(Commands):
         params = {"period_days": period_days}
         return cast(answers.ChildAnalytics, await self.ask(path, child_id, params))
 
+    async def get_child_series(
+        self, child_id: str, first: str | None = None, last: str | None = None
+    ) -> answers.ChildSeries:
+        """UTC days as 2026-11-01, both included, at most 366; without them the last 30."""
+        path = path_of("children", child_id, "series")
+        params = {"from": first, "to": last}
+        return cast(answers.ChildSeries, await self.ask(path, child_id, params))
+
     async def get_erasure_receipt(self, child_id: str) -> answers.ErasureReceipt:
         """What was removed of an erased child, signed; TeddyProblem 404 for one that is not."""
         path = path_of("children", child_id, "erasure-receipt")

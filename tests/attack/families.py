@@ -47,6 +47,7 @@ async def _nobody_or_not_yours(world: World) -> str:
         "/alert-policy",
         "/conversations",
         "/analytics",
+        "/series",
         "/export",
         "/erasure-receipt",
     ):
