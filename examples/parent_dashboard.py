@@ -28,7 +28,8 @@ async def scenario(stage: Stage) -> None:
         await parent.update_child_profile(ids["Greta"], interests=["music"])
         await parent.get_child_profile(ids["Felix"])
         family = await parent.get_children_by_parent(stage.parent_id("eva"))
-    expect(family["totals"]["children"] == len(CHILDREN), "all three are there")
+    totals = family["totals"]
+    expect(totals is not None and totals["children"] == len(CHILDREN), "all three are there")
     names = [child["name"] for child in family["children"]]
     expect(sorted(map(str, names)) == ["Emma", "Felix", "Greta"], "with their names")
     for seen in family["children"]:

@@ -7,6 +7,7 @@ from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
 from query_service.queries.cursors import Cursors
 from query_service.queries.export_child import ExportChild, ExportChildHandler
+from query_service.queries.get_alert_policy import GetAlertPolicy, GetAlertPolicyHandler
 from query_service.queries.get_alerts import GetAlerts, GetAlertsHandler
 from query_service.queries.get_child_analytics import GetChildAnalytics, GetChildAnalyticsHandler
 from query_service.queries.get_child_conversations import (
@@ -18,6 +19,7 @@ from query_service.queries.get_child_safety_report import (
     GetChildSafetyReport,
     GetChildSafetyReportHandler,
 )
+from query_service.queries.get_child_series import GetChildSeries, GetChildSeriesHandler
 from query_service.queries.get_children_by_parent import (
     GetChildrenByParent,
     GetChildrenByParentHandler,
@@ -78,14 +80,16 @@ def _register_cached(
     report = GetChildSafetyReportHandler(
         store, children, cursors("violations"), settings.ttl_safety_report_seconds
     )
+    policy = GetAlertPolicyHandler(store, children, settings.ttl_alert_policy_seconds)
     conversations = GetChildConversationsHandler(
         store, children, cursors("conversations"), clock, settings.ttl_child_conversations_seconds
     )
     analytics = GetChildAnalyticsHandler(
         store, children, clock, settings.ttl_child_analytics_seconds
     )
+    series = GetChildSeriesHandler(store, children, clock, settings.ttl_child_series_seconds)
     family = GetChildrenByParentHandler(
-        store, children, clock, settings.ttl_children_by_parent_seconds
+        store, children, cursors("family"), clock, settings.ttl_children_by_parent_seconds
     )
     index = SearchIndex(ports.keys.index_key)
     search = SearchChildrenHandler(
@@ -93,8 +97,10 @@ def _register_cached(
     )
     bus.register_cached(GetChildProfile, profile)
     bus.register_cached(GetChildSafetyReport, report)
+    bus.register_cached(GetAlertPolicy, policy)
     bus.register_cached(GetChildConversations, conversations)
     bus.register_cached(GetChildAnalytics, analytics)
+    bus.register_cached(GetChildSeries, series)
     bus.register_cached(GetChildrenByParent, family)
     bus.register_cached(SearchChildren, search)
     system = GetSystemAnalyticsHandler(store, settings.ttl_system_analytics_seconds)

@@ -102,11 +102,17 @@ class QuerySettings(
     ttl_safety_report_seconds: float = Field(
         3_600, gt=0, description="Cache life of a safety report."
     )
+    ttl_alert_policy_seconds: float = Field(
+        3_600, gt=0, description="Cache life of a child's alert policy."
+    )
     ttl_child_conversations_seconds: float = Field(
         3_600, gt=0, description="Cache life of a page of a child's conversations."
     )
     ttl_child_analytics_seconds: float = Field(
         7_200, gt=0, description="Cache life of a child's analytics."
+    )
+    ttl_child_series_seconds: float = Field(
+        7_200, gt=0, description="Cache life of a child's series of days."
     )
     ttl_search_seconds: float = Field(300, gt=0, description="Cache life of a search result.")
     ttl_system_analytics_seconds: float = Field(

@@ -149,6 +149,7 @@ PROFILE = _query("GetChildProfile", CHILD, "The child after this command.")
 REPORT = _query(
     "GetChildSafetyReport", f"{CHILD}/safety-report", "The child's safety after this command."
 )
+POLICY = _query("GetAlertPolicy", f"{CHILD}/alert-policy", "The policy after this command.")
 ANALYTICS = _query(
     "GetChildAnalytics", f"{CHILD}/analytics", "The child's use of the bear after this command."
 )
@@ -189,7 +190,7 @@ LINKS: Links = {
         ),
     ),
     f"DELETE {CHILD}/consents/{{purpose}}": (PROFILE,),
-    f"PUT {CHILD}/alert-policy": (REPORT,),
+    f"PUT {CHILD}/alert-policy": (POLICY, REPORT),
     f"POST {CHILD}/safety-violations": (
         REPORT,
         Link("ResolveSafetyViolation", f"POST {VIOLATION}/resolution", "Resolve it.", OF_VIOLATION),

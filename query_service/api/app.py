@@ -48,6 +48,11 @@ def _next_page_of_child(name: str, path: str, more: str) -> Link:
     return Link(name, f"GET {path}", f"The next page, if there is one{more}", places)
 
 
+def _next_page_of_family(name: str, path: str) -> Link:
+    places = NEXT_PAGE | {"parent_id": "$request.path.parent_id"}
+    return Link(name, f"GET {path}", "The next page, if there is one.", places)
+
+
 LINKS: Links = {
     f"GET {CHILDREN}": (
         _first("GetChildProfile", CHILD, "items"),
@@ -60,8 +65,10 @@ LINKS: Links = {
     ),
     f"GET {CHILD}": (
         _of_child("GetChildSafetyReport", f"{CHILD}/safety-report", "Its safety report."),
+        _of_child("GetAlertPolicy", f"{CHILD}/alert-policy", "When its parent is alerted."),
         _of_child("GetChildConversations", f"{CHILD}/conversations", "Its conversations."),
         _of_child("GetChildAnalytics", f"{CHILD}/analytics", "Its analytics."),
+        _of_child("GetChildSeries", f"{CHILD}/series", "Day by day."),
         _of_child("ExportChild", f"{CHILD}/export", "Its profile."),
         _of_family("GetChildrenByParent", f"{FAMILY}/children", "Its family."),
         _of_family("GetAlerts", f"{FAMILY}/alerts", "Alerts about its family."),
@@ -74,14 +81,12 @@ LINKS: Links = {
     f"GET {CHILD}/conversations": (
         _next_page_of_child("GetChildConversations", f"{CHILD}/conversations", "."),
     ),
-    f"GET {FAMILY}/children": (_first("GetChildProfile", CHILD, "children"),),
+    f"GET {FAMILY}/children": (
+        _first("GetChildProfile", CHILD, "children"),
+        _next_page_of_family("GetChildrenByParent", f"{FAMILY}/children"),
+    ),
     f"GET {FAMILY}/alerts": (
         _first("GetChildSafetyReport", f"{CHILD}/safety-report", "items"),
-        Link(
-            "GetAlerts",
-            f"GET {FAMILY}/alerts",
-            "The next page, if there is one.",
-            NEXT_PAGE | {"parent_id": "$request.path.parent_id"},
-        ),
+        _next_page_of_family("GetAlerts", f"{FAMILY}/alerts"),
     ),
 }

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
@@ -110,6 +110,24 @@ End = Annotated[datetime | None, BeforeValidator(_moment(of_a_day=A_DAY)), _SCHE
 """Until then; a day stands for the first moment of the next one, so that it is included."""
 
 
+def _day(given: Any) -> date:
+    text = str(given)
+    if not _DAY.fullmatch(text):
+        raise _NO_DAY
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise _NO_DAY from None
+    if not EARLIEST.date() <= day <= LATEST.date():
+        raise _OUT_OF_RANGE
+    return day
+
+
+_NO_DAY = refused("must be a UTC day, as 2026-11-23", "YYYY-MM-DD")
+
+UtcDay = Annotated[date, BeforeValidator(_day)]
+
+
 MOST_ITEMS = 100
 MOST_OF_A_CHILD = 200
 """Violations or conversations on a page."""
@@ -161,6 +179,22 @@ class PeriodPage(ChildPage):
         alias="to",
         description="Exclusive: an RFC 3339 time with a zone; or a UTC day, which is "
         "included to its end: `from=2026-11-01&to=2026-11-01` is one day.",
+        examples=["2026-11-30"],
+    )
+
+
+class SeriesDays(Parameters):
+    first: UtcDay | None = Field(
+        None,
+        alias="from",
+        description="The first UTC day; without it the period has 30 days.",
+        examples=["2026-11-01"],
+    )
+    last: UtcDay | None = Field(
+        None,
+        alias="to",
+        description="The last UTC day, which is included; without it, today. The period has at "
+        "most 366 days.",
         examples=["2026-11-30"],
     )
 

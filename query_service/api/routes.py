@@ -7,7 +7,16 @@ from pydantic import Field
 from starlette.responses import JSONResponse, StreamingResponse
 
 from query_service.api.exports import JSON_LINES, ExportStream, export_headers, gzipped, takes_gzip
-from query_service.api.parameters import ChildPage, Continued, Days, Page, PeriodPage, Search
+from query_service.api.parameters import (
+    MOST_ITEMS,
+    ChildPage,
+    Continued,
+    Days,
+    Page,
+    PeriodPage,
+    Search,
+    SeriesDays,
+)
 from query_service.api.query_route import (
     ABOUT_A_CHILD,
     EXPORT_HEADERS,
@@ -25,11 +34,13 @@ from query_service.bus import HandlerDescription
 from query_service.cache.entries import CacheStatistics
 from query_service.queries.answers import AnswerModel
 from query_service.queries.export_child import ExportChild, ExportLine
+from query_service.queries.get_alert_policy import AlertPolicyInForce, GetAlertPolicy
 from query_service.queries.get_alerts import Alerts, GetAlerts
 from query_service.queries.get_child_analytics import ChildAnalytics, GetChildAnalytics
 from query_service.queries.get_child_conversations import Conversations, GetChildConversations
 from query_service.queries.get_child_profile import ChildProfile, GetChildProfile
 from query_service.queries.get_child_safety_report import GetChildSafetyReport, SafetyReport
+from query_service.queries.get_child_series import ChildSeries, GetChildSeries
 from query_service.queries.get_children_by_parent import Family, GetChildrenByParent
 from query_service.queries.get_erasure_receipt import ErasureReceipt, GetErasureReceipt
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
@@ -95,6 +106,14 @@ def get_child_safety_report(
 
 
 @children.get(
+    "/{child_id}/alert-policy", response_model=AlertPolicyInForce, openapi_extra=QUERY_HEADERS
+)
+def get_alert_policy(child_id: ChildId) -> GetAlertPolicy:
+    """When and how the parent is alerted: as configured, or by default."""
+    return GetAlertPolicy(child_id)
+
+
+@children.get(
     "/{child_id}/conversations", response_model=Conversations, openapi_extra=QUERY_HEADERS
 )
 def get_child_conversations(
@@ -102,6 +121,12 @@ def get_child_conversations(
 ) -> GetChildConversations:
     """A child's conversations, the newest first: when, how long, about what."""
     return GetChildConversations(child_id, page.limit, page.cursor)
+
+
+@children.get("/{child_id}/series", response_model=ChildSeries, openapi_extra=QUERY_HEADERS)
+def get_child_series(child_id: ChildId, days: Annotated[SeriesDays, Query()]) -> GetChildSeries:
+    """What happened to a child, day by day: conversations, messages, minutes, violations."""
+    return GetChildSeries(child_id, days.first, days.last)
 
 
 @receipts.get(
@@ -147,9 +172,12 @@ async def export_child(
 
 
 @parents.get("/children", response_model=Family, responses=UNCHANGED, openapi_extra=QUERY_HEADERS)
-def get_children_by_parent(parent_id: ParentId) -> GetChildrenByParent:
-    """A family at a glance: each child with its numbers and its last conversations."""
-    return GetChildrenByParent(parent_id)
+def get_children_by_parent(
+    parent_id: ParentId, page: Annotated[Page, Query()]
+) -> GetChildrenByParent:
+    """A family at a glance: each child with its numbers and its last conversations. The children
+    come in pages; the totals are of all of them."""
+    return GetChildrenByParent(parent_id, page.limit, page.cursor)
 
 
 @parents.get("/alerts", response_model=Alerts, responses=UNCHANGED, openapi_extra=QUERY_HEADERS)
@@ -169,7 +197,7 @@ async def follow_family(request: Request, parent_id: ParentId) -> EventStream:
     if not Scope.of(asker, "FollowFamily").may_see_parent(parent_id):
         raise ParentNotFound
     with edge.streams.slot_for(asker) as slot:
-        family = await edge.bus.ask(GetChildrenByParent(parent_id), asker)
+        family = await edge.bus.ask(GetChildrenByParent(parent_id, MOST_ITEMS), asker)
         audit_as("FollowFamily", family.rendered.children)
         return EventStream(edge.streams.follow(parent_id, request.state.grant), slot.pop_all())
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from query_service.cache.entries import Tag, parent_tag
 from query_service.queries.answers import TTL_WHILE_OPEN, AnswerModel, Instant, Minutes, StaleSince
+from query_service.queries.cursors import Cursors
 from query_service.queries.get_child_conversations import as_of, goes_on
 from query_service.queries.query import Answer, Query
 from query_service.queries.visible_children import (
@@ -16,7 +17,7 @@ from query_service.queries.visible_children import (
     VisibleChild,
     VisibleChildren,
 )
-from query_service.read_store.port import ReadModelDatabase
+from query_service.read_store.port import ChildFilter, FamilyCounts, ReadModelDatabase
 from shared.clock import Clock
 from shared.read_models.documents import (
     ChildStatus,
@@ -25,13 +26,14 @@ from shared.read_models.documents import (
     SafetyStatus,
 )
 
-MOST_CHILDREN = 100
 RECENT_CONVERSATIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class GetChildrenByParent(Query):
     parent_id: str
+    limit: int = 20
+    cursor: str | None = None
 
 
 class RecentConversation(AnswerModel):
@@ -76,12 +78,17 @@ class FamilyTotals(AnswerModel):
 
 
 class Family(AnswerModel):
+    """One page, the newest accounts first. `next_cursor` is null on the last page."""
+
     parent_id: str
-    totals: FamilyTotals = Field(description="Of the listed children.")
-    children: list[ChildAtAGlance] = Field(
-        description=f"Newest first, at most {MOST_CHILDREN}, deactivated ones included."
+    totals: FamilyTotals | None = Field(
+        description="Of all children of the parent, whatever the page; on the first page only, "
+        "null on those behind it."
     )
-    truncated: bool = Field(description=f"True when the parent has over {MOST_CHILDREN}.")
+    children: list[ChildAtAGlance] = Field(
+        description="The newest first, deactivated ones included."
+    )
+    next_cursor: str | None
     unreadable: list[str] = Field(
         description="Ids of listed children whose `name` cannot be decrypted and is null; "
         "contact an operator."
@@ -92,6 +99,7 @@ class Family(AnswerModel):
 class GetChildrenByParentHandler:
     store: ReadModelDatabase
     children: VisibleChildren
+    cursors: Cursors
     clock: Clock
     ttl: float
 
@@ -104,8 +112,11 @@ class GetChildrenByParentHandler:
     async def handle(self, query: GetChildrenByParent, scope: Scope) -> Answer:
         if not scope.may_see_parent(query.parent_id):
             raise ParentNotFound
-        found = await self.store.children_of(query.parent_id, MOST_CHILDREN + 1)
-        children = await self.children.open_all(found[:MOST_CHILDREN])
+        after = self.cursors.read(query.cursor, query.parent_id)
+        of_parent = ChildFilter(parent_ids=(query.parent_id,))
+        found = await self.store.search(of_parent, after, query.limit + 1)
+        page, next_cursor = self.cursors.page(found, query.limit, "created_at", query.parent_id)
+        children = await self.children.open_all(page)
         ids = [child.id for child in children]
         found_recent = await self.store.recent_conversations(ids, RECENT_CONVERSATIONS)
         limit, now = await self.store.conversation_limit(), self.clock()
@@ -117,26 +128,41 @@ class GetChildrenByParentHandler:
         unopened = Unopened()
         family = Family(
             parent_id=query.parent_id,
-            totals=_totals(children, unread),
+            totals=await self._totals(query, children, unread, next_cursor),
             children=[_at_a_glance(child, recent, unread, unopened) for child in children],
-            truncated=len(found) > MOST_CHILDREN,
+            next_cursor=next_cursor,
             unreadable=unopened.places,
         )
         ttl = TTL_WHILE_OPEN if any(map(goes_on, recent.values())) else self.ttl
         return Answer(family, tuple(ids), ttl=ttl)
 
+    async def _totals(
+        self,
+        query: GetChildrenByParent,
+        children: Sequence[VisibleChild],
+        unread: Mapping[str, int],
+        next_cursor: str | None,
+    ) -> FamilyTotals | None:
+        """Nearly every family is one page, which holds all that is to be counted. On later pages
+        they are not counted again: reading all pages would take the square of their number."""
+        if query.cursor is not None:
+            return None
+        if next_cursor is None:
+            documents = [child.document for child in children]
+            return _totals(FamilyCounts.of(documents, sum(unread.values())))
+        return _totals(await self.store.count_family(query.parent_id))
 
-def _totals(children: Sequence[VisibleChild], unread: Mapping[str, int]) -> FamilyTotals:
-    documents = [child.document for child in children]
+
+def _totals(counts: FamilyCounts) -> FamilyTotals:
     return FamilyTotals(
-        children=len(documents),
-        conversations=sum(d["conversation_count"] for d in documents),
-        messages=sum(d["total_messages"] for d in documents),
-        minutes=sum(d["total_minutes"] for d in documents),
-        violations=sum(d["safety_violations_count"] for d in documents),
-        open_violations=sum(d["open_violations_count"] for d in documents),
-        unread_alerts=sum(unread.values()),
-        flagged_content=sum(d["flagged_content_count"] for d in documents),
+        children=counts.children,
+        conversations=counts.conversation_count,
+        messages=counts.total_messages,
+        minutes=counts.total_minutes,
+        violations=counts.safety_violations_count,
+        open_violations=counts.open_violations_count,
+        unread_alerts=counts.unread_alerts,
+        flagged_content=counts.flagged_content_count,
     )
 
 

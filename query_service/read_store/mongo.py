@@ -11,11 +11,18 @@ from query_service.read_store.mongo_queries import (
     LONGEST,
     MS_A_MINUTE,
     VISIBLE,
+    family_sums,
     open_minutes,
     page_of,
     recent_conversations,
 )
-from query_service.read_store.port import VIOLATIONS_APART, ChildFilter, PageEnd, Violations
+from query_service.read_store.port import (
+    VIOLATIONS_APART,
+    ChildFilter,
+    FamilyCounts,
+    PageEnd,
+    Violations,
+)
 from query_service.read_store.searching import search
 from query_service.read_store.violations import ListedViolations, ViolationsInMongo, listed_in
 from shared.mongo import Collection as MongoCollection
@@ -72,8 +79,13 @@ class MongoReadModels:
         async with reading():
             return await stale_since(self._database, generation, child_ids)
 
-    async def children_of(self, parent_id: str, limit: int) -> list[ChildDocument]:
-        return list(await self.search(ChildFilter(parent_ids=(parent_id,)), None, limit))
+    async def count_family(self, parent_id: str) -> FamilyCounts:
+        children = await self._collection(Model.CHILDREN)
+        alerts = await self._collection(Model.ALERTS)
+        async with reading():
+            rows = [row async for row in aggregate(children, family_sums(parent_id))]
+            unread = await alerts.count_documents({"parent_id": parent_id, "acknowledged_at": None})
+        return FamilyCounts(**(rows[0] if rows else {}), unread_alerts=unread)
 
     async def search(
         self, wanted: ChildFilter, after: PageEnd | None, limit: int

@@ -1,12 +1,14 @@
 """What is asked of MongoDB: conditions, pages and pipelines."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 
 from query_service.read_store.live_generation import reading
-from query_service.read_store.port import VISIBLE_STATUSES, ChildFilter, PageEnd
+from query_service.read_store.port import VISIBLE_STATUSES, ChildFilter, FamilyCounts, PageEnd
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Document
+from shared.read_models.documents import ChildDocument
 
 VISIBLE: Document = {"status": {"$in": [status.value for status in VISIBLE_STATUSES]}}
 
@@ -58,6 +60,23 @@ def age_of(wanted: ChildFilter) -> Document:
     """Empty for any age."""
     limits: Document = {"$gte": wanted.age_min, "$lte": wanted.age_max}
     return {operator: limit for operator, limit in limits.items() if limit is not None}
+
+
+def family_sums(parent_id: str) -> list[Document]:
+    """Of the collection of children. Reads their documents: an index that holds these fields would
+    be changed by every message (docs/performance.md)."""
+    summed = (one.name for one in fields(FamilyCounts) if one.name in ChildDocument.__annotations__)
+    return [
+        {"$match": {"parent_id": parent_id, **VISIBLE}},
+        {
+            "$group": {
+                "_id": None,
+                "children": {"$sum": 1},
+                **{name: {"$sum": f"${name}"} for name in summed},
+            }
+        },
+        {"$project": {"_id": 0}},
+    ]
 
 
 def open_minutes(child_id: str, since: datetime, now: datetime, limit: int) -> list[Document]:

@@ -92,6 +92,10 @@ class Violations(Protocol):
     async def count(self, period: Period, categories: Collection[str]) -> ViolationCounts:
         """Those of the period; of other categories than these as OTHER."""
 
+    async def by_day(self, period: Period) -> Mapping[str, Mapping[str, int]]:
+        """How many were reported on each UTC day (ISO) of the period, by severity; without the
+        days and severities of which there are none."""
+
     async def cost(self, after: datetime, up_to: datetime) -> float:
         """Penalty points of those that happened after `after` and not after `up_to`."""
 
@@ -108,6 +112,34 @@ class ChildFilter:
     safety_status: SafetyStatus | None = None
     engagement_level: EngagementLevel | None = None
     status: ChildStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyCounts:
+    """The sums over all children of a parent that may be seen, under the names that the fields
+    have in their documents; and their unread alerts."""
+
+    children: int = 0
+    conversation_count: int = 0
+    total_messages: int = 0
+    total_minutes: float = 0.0
+    safety_violations_count: int = 0
+    open_violations_count: int = 0
+    flagged_content_count: int = 0
+    unread_alerts: int = 0
+
+    @staticmethod
+    def of(children: Sequence[ChildDocument], unread_alerts: int) -> "FamilyCounts":
+        return FamilyCounts(
+            children=len(children),
+            conversation_count=sum(one["conversation_count"] for one in children),
+            total_messages=sum(one["total_messages"] for one in children),
+            total_minutes=sum(one["total_minutes"] for one in children),
+            safety_violations_count=sum(one["safety_violations_count"] for one in children),
+            open_violations_count=sum(one["open_violations_count"] for one in children),
+            flagged_content_count=sum(one["flagged_content_count"] for one in children),
+            unread_alerts=unread_alerts,
+        )
 
 
 class ReadModelDatabase(Protocol):
@@ -136,8 +168,8 @@ class ReadModelDatabase(Protocol):
         """Those of the children that are dead-lettered: since when their read models stand still.
         Also of children that there is no document of."""
 
-    async def children_of(self, parent_id: str, limit: int) -> list[ChildDocument]:
-        """The parent's children, the newest first."""
+    async def count_family(self, parent_id: str) -> FamilyCounts:
+        """Of all children of the parent, however many: takes time in proportion to them."""
 
     async def recent_conversations(
         self, child_ids: Collection[str], per_child: int

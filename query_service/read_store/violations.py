@@ -1,8 +1,8 @@
 """A child's violations: a document each in MongoDB, or a list in the child's safety document."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from query_service.read_store.live_generation import reading
@@ -52,6 +52,18 @@ class ViolationsInMongo:
                 told_late += count if is_late else 0
         return ViolationCounts(severities, counted, still_open, told_late)
 
+    async def by_day(self, period: Period) -> Mapping[str, Mapping[str, int]]:
+        day = {"$dateToString": {"date": "$at", "format": "%Y-%m-%d"}}
+        pipeline: list[Document] = [
+            {"$match": self._within({"$gte": period.since, "$lt": period.until})},
+            {"$group": {"_id": {"day": day, "severity": "$severity"}, "count": {"$sum": 1}}},
+        ]
+        counted: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        async with reading():
+            async for row in aggregate(self._collection, pipeline):
+                counted[row["_id"]["day"]][row["_id"]["severity"]] = row["count"]
+        return counted
+
     async def cost(self, after: datetime, up_to: datetime) -> float:
         pipeline: list[Document] = [
             {"$match": self._within({"$gt": after, "$lte": up_to})},
@@ -85,6 +97,12 @@ class ListedViolations:
 
     async def count(self, period: Period, categories: Collection[str]) -> ViolationCounts:
         return counts_of((v for v in self._newest_first if period.includes(v["at"])), categories)
+
+    async def by_day(self, period: Period) -> Mapping[str, Mapping[str, int]]:
+        counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for one in (each for each in self._newest_first if period.includes(each["at"])):
+            counted[one["at"].astimezone(UTC).date().isoformat()][one["severity"]] += 1
+        return counted
 
     async def cost(self, after: datetime, up_to: datetime) -> float:
         found = (one for one in self._newest_first if after < one["at"] <= up_to)

@@ -198,8 +198,10 @@ ACCESS: Mapping[str, Rule] = {
     # queries
     "GetChildProfile": Rule(QUERIES, parent=OWN_FAMILY, device=OWN_BEAR, safety_officer=ALL),
     "GetChildSafetyReport": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
+    "GetAlertPolicy": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetChildConversations": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetChildAnalytics": Rule(QUERIES, parent=OWN_FAMILY, device=OWN_BEAR, safety_officer=ALL),
+    "GetChildSeries": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "SearchChildren": Rule(SEARCH, parent=OWN_FAMILY, safety_officer=ALL),
     "GetChildrenByParent": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetAlerts": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),

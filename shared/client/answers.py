@@ -107,10 +107,35 @@ class ChildAtAGlance(TypedDict):
 
 class Family(TypedDict):
     parent_id: str
-    totals: dict[str, float]
+    totals: dict[str, float] | None
     children: list[ChildAtAGlance]
-    truncated: bool
+    next_cursor: str | None
     unreadable: list[str]
+
+
+class AlertPolicyInForce(TypedDict):
+    """`is_default`: it is the policy that is in force where nobody configured another."""
+
+    child_id: str
+    version: int
+    stale_since: str | None
+    is_default: bool
+    threshold: str
+    count: int
+    window_hours: int
+    channels: list[str]
+
+
+class ChildSeries(TypedDict):
+    """`days`: every UTC day from `first_day` to `last_day`, each with `day`, `conversations`,
+    `messages`, `minutes` and `violations_by_severity`."""
+
+    child_id: str
+    version: int
+    stale_since: str | None
+    first_day: str
+    last_day: str
+    days: list[dict[str, Any]]
 
 
 class Recommendation(TypedDict):

@@ -41,8 +41,25 @@ class TeddyClient(Commands):
         """
         return self.download(child_id).records()
 
-    async def get_children_by_parent(self, parent_id: str) -> answers.Family:
-        return cast(answers.Family, await self.ask(path_of("parents", parent_id, "children")))
+    async def get_children_by_parent(
+        self, parent_id: str, limit: int = 20, cursor: str | None = None
+    ) -> answers.Family:
+        """One page of at most `limit` (100), the newest accounts first. `totals` are of all
+        children; they come with the first page, None with others."""
+        path = path_of("parents", parent_id, "children")
+        params = {"limit": limit, "cursor": cursor}
+        return cast(answers.Family, await self.ask(path, params=params))
+
+    async def whole_family(self, parent_id: str) -> AsyncIterator[answers.ChildAtAGlance]:
+        """Every child of the parent, page after page."""
+        cursor: str | None = None
+        while True:
+            page = await self.get_children_by_parent(parent_id, limit=100, cursor=cursor)
+            for child in page["children"]:
+                yield child
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
 
     async def get_child_safety_report(
         self,
@@ -59,6 +76,10 @@ class TeddyClient(Commands):
         params = {"from": since, "to": until, "limit": limit, "cursor": cursor}
         return cast(answers.SafetyReport, await self.ask(path, child_id, params))
 
+    async def get_alert_policy(self, child_id: str) -> answers.AlertPolicyInForce:
+        path = path_of("children", child_id, "alert-policy")
+        return cast(answers.AlertPolicyInForce, await self.ask(path, child_id))
+
     async def get_child_conversations(
         self, child_id: str, limit: int = 50, cursor: str | None = None
     ) -> answers.Conversations:
@@ -73,6 +94,14 @@ class TeddyClient(Commands):
         path = path_of("children", child_id, "analytics")
         params = {"period_days": period_days}
         return cast(answers.ChildAnalytics, await self.ask(path, child_id, params))
+
+    async def get_child_series(
+        self, child_id: str, first: str | None = None, last: str | None = None
+    ) -> answers.ChildSeries:
+        """UTC days as 2026-11-01, both included, at most 366; without them the last 30."""
+        path = path_of("children", child_id, "series")
+        params = {"from": first, "to": last}
+        return cast(answers.ChildSeries, await self.ask(path, child_id, params))
 
     async def get_erasure_receipt(self, child_id: str) -> answers.ErasureReceipt:
         """What was removed of an erased child, signed; TeddyProblem 404 for one that is not."""

@@ -31,6 +31,7 @@ INDEXES: dict[Model, list[Key]] = {
     Model.SYSTEM: [],
     Model.ALERTS: [
         [("parent_id", 1), ("raised_at", -1), ("_id", 1)],
+        [("parent_id", 1), ("acknowledged_at", 1)],
         [("event_id", 1)],
         [("child_id", 1), ("acknowledged_at", 1)],
         [("child_id", 1), ("raised_at", -1), ("_id", 1)],

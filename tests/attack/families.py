@@ -44,8 +44,10 @@ async def _nobody_or_not_yours(world: World) -> str:
     for path in (
         "",
         "/safety-report",
+        "/alert-policy",
         "/conversations",
         "/analytics",
+        "/series",
         "/export",
         "/erasure-receipt",
     ):

@@ -12,7 +12,7 @@ import pytest
 from projection_worker.dead_letters.store import DeadLetters
 from query_service.read_store.live_generation import LiveGeneration
 from query_service.read_store.mongo import MongoReadModels
-from query_service.read_store.port import ChildFilter, PageEnd, ReadModelDatabase
+from query_service.read_store.port import ChildFilter, FamilyCounts, PageEnd, ReadModelDatabase
 from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.read_models.documents import ChildStatus, EngagementLevel, Model, SafetyStatus
@@ -158,7 +158,9 @@ async def test_an_erased_child_is_found_nowhere(models: ReadModels) -> None:
     await models.children(child_document("lena", parent_id="weiss", status="erased"))
     # when / then
     assert await models.store.child("lena", None) is None
-    assert await models.store.children_of("weiss", 10) == []
+    of_family = ChildFilter(parent_ids=("weiss",))
+    assert list(await models.store.search(of_family, None, 10)) == []
+    assert await models.store.count_family("weiss") == FamilyCounts()
     assert list(await models.store.search(ChildFilter(), None, 10)) == []
     assert list(await models.store.search(ChildFilter(status=ChildStatus.ERASED), None, 10)) == []
 
@@ -171,8 +173,47 @@ async def test_a_parents_children_come_the_newest_first(models: ReadModels) -> N
         child_document("other", parent_id="braun"),
     )
     # when / then
-    assert ids(await models.store.children_of("weiss", 10)) == ["new", "old"]
-    assert ids(await models.store.children_of("weiss", 1)) == ["new"]
+    of_family = ChildFilter(parent_ids=("weiss",))
+    assert ids(await models.store.search(of_family, None, 10)) == ["new", "old"]
+    assert ids(await models.store.search(of_family, None, 1)) == ["new"]
+    assert ids(await models.store.search(of_family, PageEnd(NOON, "new"), 10)) == ["old"]
+
+
+async def test_a_family_is_counted_without_those_who_were_erased(models: ReadModels) -> None:
+    # given
+    counts: dict[str, Any] = {
+        "conversation_count": 4,
+        "total_messages": 20,
+        "total_minutes": 10.5,
+        "safety_violations_count": 2,
+        "open_violations_count": 1,
+        "flagged_content_count": 3,
+    }
+    await models.children(
+        child_document("lena", parent_id="weiss", **counts),
+        child_document("leo", parent_id="weiss", **counts, status="deactivated"),
+        child_document("tom", parent_id="weiss", **counts, status="erased"),
+        child_document("mia", parent_id="braun", **counts),
+    )
+    for number, (parent_id, read_at) in enumerate(
+        (("weiss", None), ("weiss", None), ("weiss", NOON), ("braun", None))
+    ):
+        alert = alert_document(f"a{number}", parent_id=parent_id, acknowledged_at=read_at)
+        await models.put(Model.ALERTS, alert)
+    never_read = {**alert_document("older", parent_id="weiss")}
+    never_read.pop("acknowledged_at", None)
+    await models.put(Model.ALERTS, never_read)
+    # when / then
+    assert await models.store.count_family("weiss") == FamilyCounts(
+        children=2,
+        conversation_count=8,
+        total_messages=40,
+        total_minutes=21.0,
+        safety_violations_count=4,
+        open_violations_count=2,
+        flagged_content_count=6,
+        unread_alerts=3,
+    )
 
 
 async def test_each_child_has_its_own_recent_conversations(models: ReadModels) -> None:

@@ -1,6 +1,7 @@
 """A child's violations: in memory, on MongoDB, and in the list of an older generation there."""
 
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -130,6 +131,19 @@ async def test_what_is_counted_is_what_is_there(
         assert counts.by_category.get(name, 0) == number
     others = sum(1 for one in found if one["type"] not in categories)
     assert counts.by_category.get("other", 0) == others
+
+
+@pytest.mark.parametrize("period", PERIODS)
+async def test_they_are_counted_on_their_days(kept: Kept, period: Period) -> None:
+    # given
+    documents, violations = kept
+    expected: dict[str, Counter[str]] = {}
+    for one in documents:
+        if period.includes(one["at"]):
+            day = one["at"].date().isoformat()
+            expected.setdefault(day, Counter())[one["severity"]] += 1
+    # when / then
+    assert await violations.by_day(period) == expected
 
 
 async def test_the_cost_begins_behind_its_first_moment_and_includes_its_last(kept: Kept) -> None:

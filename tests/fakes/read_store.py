@@ -9,6 +9,7 @@ from query_service.read_store.port import (
     VIOLATIONS_APART,
     VISIBLE_STATUSES,
     ChildFilter,
+    FamilyCounts,
     PageEnd,
     Violations,
 )
@@ -90,8 +91,11 @@ class MemoryReadModels:
     async def stale_since(self, child_ids: Collection[str]) -> Mapping[str, datetime]:
         return {child: self.stale[child] for child in child_ids if child in self.stale}
 
-    async def children_of(self, parent_id: str, limit: int) -> list[ChildDocument]:
-        return list(await self.search(ChildFilter(parent_ids=(parent_id,)), None, limit))
+    async def count_family(self, parent_id: str) -> FamilyCounts:
+        children = [one for one in self._visible() if one["parent_id"] == parent_id]
+        alerts = (one for one in self.alerts.values() if one["parent_id"] == parent_id)
+        unread = sum(1 for one in alerts if one.get("acknowledged_at") is None)
+        return FamilyCounts.of(children, unread)
 
     async def recent_conversations(
         self, child_ids: Collection[str], per_child: int

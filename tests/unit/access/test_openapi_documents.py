@@ -94,7 +94,13 @@ FOLLOWED: list[tuple[str, Link]] = [
     for link in follow
 ]
 LINKS = [pytest.param(*each, id=f"{each[0]} -> {each[1].name}") for each in FOLLOWED]
-PAGED = ("SearchChildren", "GetAlerts", "GetChildSafetyReport", "GetChildConversations")
+PAGED = (
+    "SearchChildren",
+    "GetAlerts",
+    "GetChildrenByParent",
+    "GetChildSafetyReport",
+    "GetChildConversations",
+)
 BY_THE_PARENT = "AcknowledgeSafetyViolation"
 
 

@@ -174,7 +174,7 @@ async def test_an_id_stays_one_segment_of_the_path():
 
     assert [request.url.raw_path for request in api.requests] == [
         b"/v1/children/mia/conversations/a%2Fb%3Fc/end",
-        b"/v1/parents/login%7Ca%2Fb%3Fx%23y/children",
+        b"/v1/parents/login%7Ca%2Fb%3Fx%23y/children?limit=20",
     ]
 
 
@@ -227,6 +227,19 @@ async def test_pages_are_followed_to_the_last():
 
     assert found == ["a", "b", "c"]
     assert api.requests[1].url.params["cursor"] == "page-2"
+
+
+async def test_a_family_is_followed_to_its_last_child():
+    pages = [
+        {"children": [{"child_id": "a"}, {"child_id": "b"}], "next_cursor": "page-2"},
+        {"children": [{"child_id": "c"}], "next_cursor": None},
+    ]
+    api = Api(*(httpx2.Response(200, json=page) for page in pages))
+    async with api.client() as client:
+        found = [child["child_id"] async for child in client.whole_family("weiss")]
+
+    assert found == ["a", "b", "c"]
+    assert dict(api.requests[1].url.params) == {"limit": "100", "cursor": "page-2"}
 
 
 async def test_what_there_is_of_a_child_comes_in_pages():

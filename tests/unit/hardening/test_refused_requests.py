@@ -228,6 +228,7 @@ QUERY_PATHS = [
     f"{LENA}/safety-report",
     f"{LENA}/conversations",
     f"{LENA}/analytics",
+    f"{LENA}/series",
     "/v1/children",
 ]
 NAMES = sorted(

@@ -20,8 +20,10 @@ ON_RECORD: Mapping[str, tuple[str, set[str]]] = {
     "/v1/children": ("/v1/children?name=mia", {MIA}),
     "/v1/children/{child_id}": (f"/v1/children/{MIA}", {MIA}),
     "/v1/children/{child_id}/safety-report": (f"/v1/children/{MIA}/safety-report", {MIA}),
+    "/v1/children/{child_id}/alert-policy": (f"/v1/children/{MIA}/alert-policy", {MIA}),
     "/v1/children/{child_id}/conversations": (f"/v1/children/{MIA}/conversations", {MIA}),
     "/v1/children/{child_id}/analytics": (f"/v1/children/{MIA}/analytics", {MIA}),
+    "/v1/children/{child_id}/series": (f"/v1/children/{MIA}/series", {MIA}),
     "/v1/children/{child_id}/export": (f"/v1/children/{MIA}/export", {MIA}),
     "/v1/children/{child_id}/erasure-receipt": (f"/v1/children/{ERASED}/erasure-receipt", {ERASED}),
     "/v1/parents/{parent_id}/children": ("/v1/parents/p-1/children", {MIA, LEO}),
@@ -111,6 +113,7 @@ async def test_a_fresh_answer_a_cached_one_and_an_unchanged_one_are_each_recorde
         (f"/v1/children/{MIA}/analytics", "GetChildAnalytics", {MIA}),
         ("/v1/children?name=lena", "SearchChildren", {MIA, LEO}),
         ("/v1/parents/p-1/children", "GetChildrenByParent", {MIA, LEO}),
+        ("/v1/parents/p-1/children?limit=1", "GetChildrenByParent", {min(MIA, LEO)}),
         ("/v1/parents/p-1/alerts", "GetAlerts", set()),
     ],
 )

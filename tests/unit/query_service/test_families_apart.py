@@ -41,7 +41,13 @@ OF_THE_OTHER_FAMILY = [
 ]
 
 
-@pytest.mark.parametrize(("path", "code"), OF_THE_OTHER_FAMILY)
+WITHOUT_TEXTS = [
+    ("/v1/children/lena-b/alert-policy", "child-not-found"),
+    ("/v1/children/lena-b/series", "child-not-found"),
+]
+
+
+@pytest.mark.parametrize(("path", "code"), [*OF_THE_OTHER_FAMILY, *WITHOUT_TEXTS])
 async def test_what_is_the_other_familys_is_not_found(families: QuerySide, path: str, code: str):
     answer = await families.get(path, WEISS)
     assert answer.status_code == 404
@@ -107,6 +113,12 @@ INSTANT = "2026-11-23T12:00:00Z"
         ("/v1/children/lena/analytics?period_days=366", "period_days", "1..365"),
         ("/v1/children/lena/analytics?period_days=many", "period_days", None),
         ("/v1/children/lena/analytics?days=7", "days", None),
+        ("/v1/children/lena/series?from=yesterday", "from", "YYYY-MM-DD"),
+        ("/v1/children/lena/series?to=2026-02-29", "to", "YYYY-MM-DD"),
+        ("/v1/children/lena/series?to=2026-11-23T12:00:00Z", "to", "YYYY-MM-DD"),
+        ("/v1/children/lena/series?from=1999-12-31", "from", "2000-01-01..2200-01-01"),
+        ("/v1/children/lena/series?from=2026-11-02&to=2026-11-01", "to", ">= from"),
+        ("/v1/children/lena/series?from=2025-11-01&to=2026-11-02", "to", "1..366 days"),
         ("/v1/children/lena/safety-report?from=yesterday", "from", None),
         ("/v1/children/lena/safety-report?to=2026-11-23T12:00:00", "to", None),
         (f"/v1/children/lena/safety-report?from={INSTANT}&to={INSTANT}", "to", "> from"),

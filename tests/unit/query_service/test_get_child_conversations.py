@@ -137,7 +137,9 @@ async def test_a_page_with_one_that_goes_on_is_soon_read_again(
     children = VisibleChildren(side.store, side.keyring)
     cursors = Cursors(bytes(32), "conversations")
     of_child = GetChildConversationsHandler(side.store, children, cursors, lambda: NOON, 900)
-    of_family = GetChildrenByParentHandler(side.store, children, lambda: NOON, 900)
+    of_family = GetChildrenByParentHandler(
+        side.store, children, Cursors(bytes(32), "family"), lambda: NOON, 900
+    )
     # when
     page = await of_child.handle(
         GetChildConversations("lena"), Scope.of(ADMIN, "GetChildConversations")

@@ -130,6 +130,8 @@ async def test_every_query_has_its_address(side: QuerySide):
         "/v1/parents/weiss/children",
         "/v1/parents/weiss/alerts?limit=5",
         "/v1/system/analytics",
+        "/v1/children/lena/alert-policy",
+        "/v1/children/lena/series?from=2026-11-01&to=2026-11-02",
     ]
     async with side.client(OFFICER) as client:
         # when
@@ -254,8 +256,10 @@ async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: Query
         "GetChildProfile": 1_800,
         "GetChildrenByParent": 900,
         "GetChildSafetyReport": 3_600,
+        "GetAlertPolicy": 3_600,
         "GetChildConversations": 3_600,
         "GetChildAnalytics": 7_200,
+        "GetChildSeries": 7_200,
         "SearchChildren": 300,
         "GetSystemAnalytics": 7_200,
         "GetAlerts": None,

@@ -11,7 +11,7 @@ from query_service.queries.cursors import Cursors
 from query_service.queries.get_alerts import GetAlerts
 from query_service.queries.get_child_conversations import GetChildConversations
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
-from query_service.queries.get_children_by_parent import MOST_CHILDREN, GetChildrenByParent
+from query_service.queries.get_children_by_parent import GetChildrenByParent
 from query_service.queries.query import RequestRefused
 from query_service.queries.search_children import SearchChildren
 from query_service.read_store.port import PageEnd, Period
@@ -20,7 +20,9 @@ from shared.read_models.documents import ChildStatus, EngagementLevel, SafetySta
 from tests.support.query_side import ADMIN, OFFICER, QuerySide, parent
 from tests.support.read_model_builders import NOON, conversation_document, violation
 
-OfAList = GetAlerts | GetChildConversations | GetChildSafetyReport | SearchChildren
+OfAList = (
+    GetAlerts | GetChildConversations | GetChildSafetyReport | GetChildrenByParent | SearchChildren
+)
 DAY = timedelta(days=1)
 
 
@@ -50,6 +52,7 @@ async def families(side: QuerySide) -> QuerySide:
         (GetChildSafetyReport("lena", NOON - DAY, None, 1), {"since": NOON - 2 * DAY}),
         (GetChildSafetyReport("lena", None, NOON + DAY, 1), {"until": NOON + 2 * DAY}),
         (GetAlerts("weiss", 1), {"parent_id": "braun"}),
+        (GetChildrenByParent("weiss", 1), {"parent_id": "braun"}),
         (SearchChildren(limit=1), {"parent_id": "weiss"}),
         (SearchChildren(name="le", limit=1), {"name": "lena"}),
         (SearchChildren(age_min=2, limit=1), {"age_min": 3}),
@@ -113,7 +116,7 @@ async def test_a_family_is_summed_up(side: QuerySide):
         "flagged_content": 6,
     }
     assert {child["child_id"] for child in family["children"]} == {"lena", "tom"}
-    assert not family["truncated"]
+    assert family["next_cursor"] is None
 
 
 async def test_each_child_comes_with_its_last_three_conversations(side: QuerySide):
@@ -174,12 +177,73 @@ async def test_a_change_of_any_child_renews_the_family(side: QuerySide):
     assert family["totals"]["conversations"] == 1
 
 
-async def test_a_family_beyond_measure_is_cut_and_says_so(side: QuerySide):
-    for number in range(MOST_CHILDREN + 1):
-        await side.child(f"child-{number}", parent_id="home")
-    family = await side.ask(GetChildrenByParent("home"), OFFICER)
-    assert len(family["children"]) == MOST_CHILDREN
-    assert family["truncated"]
+@pytest.fixture
+async def home(side: QuerySide) -> QuerySide:
+    """An institution of seven, some registered at the same moment, with an unread alert each."""
+    for number in range(7):
+        child_id = f"child-{number}"
+        at = NOON + timedelta(hours=number // 2)
+        await side.child(child_id, parent_id="house", created_at=at, conversation_count=number)
+        side.alert(f"a{number}", child_id=child_id, parent_id="house")
+    return side
+
+
+async def test_a_large_family_comes_in_pages_without_gap_or_repetition(home: QuerySide):
+    # when
+    pages, cursor = [], None
+    while True:
+        page = await home.ask(GetChildrenByParent("house", 3, cursor), OFFICER)
+        pages.append([child["child_id"] for child in page["children"]])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    # then
+    assert pages == [
+        ["child-6", "child-4", "child-5"],
+        ["child-2", "child-3", "child-0"],
+        ["child-1"],
+    ]
+
+
+async def test_the_totals_of_a_large_family_are_of_all_and_come_once(home: QuerySide):
+    first = await home.ask(GetChildrenByParent("house", 3), OFFICER)
+    whole = await home.ask(GetChildrenByParent("house", 7), OFFICER)
+    later = await home.ask(GetChildrenByParent("house", 3, first["next_cursor"]), OFFICER)
+    assert first["totals"] == whole["totals"]
+    assert first["totals"]["children"] == 7
+    assert first["totals"]["conversations"] == 21
+    assert first["totals"]["unread_alerts"] == 7
+    assert whole["next_cursor"] is None
+    assert later["totals"] is None
+    assert all(child["unread_alerts"] == 1 for child in later["children"])
+
+
+async def test_each_page_of_a_family_is_an_answer_of_its_own(home: QuerySide):
+    # given
+    path = "/v1/parents/house/children"
+    first = await home.get(path, OFFICER, params={"limit": 3})
+    # when
+    later = {"limit": 3, "cursor": first.json()["next_cursor"]}
+    answers = [
+        await home.get(path, OFFICER, params=params)
+        for params in ({"limit": 2}, {"limit": 3}, later, later)
+    ]
+    # then
+    assert [answer.headers["X-Cache"] for answer in answers] == ["miss", "hit", "miss", "hit"]
+    assert len({answer.headers["ETag"] for answer in answers}) == 3
+
+
+async def test_a_child_on_any_page_renews_the_first_one(home: QuerySide):
+    await home.ask(GetChildrenByParent("house", 3), OFFICER)
+    home.change("child-1", conversation_count=100)
+    first = await home.ask(GetChildrenByParent("house", 3), OFFICER)
+    assert first["totals"]["conversations"] == 120
+
+
+@pytest.mark.parametrize("limit", [0, 101])
+async def test_a_page_of_a_family_has_a_limit(side: QuerySide, limit: int):
+    answer = await side.get("/v1/parents/house/children", OFFICER, params={"limit": limit})
+    assert answer.status_code == 422
 
 
 async def found(side: QuerySide, principal: Principal = ADMIN, **conditions: Any) -> list[str]:

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from query_service.queries.export_child import ExportChild
+from query_service.queries.get_alert_policy import GetAlertPolicy
 from query_service.queries.get_child_analytics import GetChildAnalytics
 from query_service.queries.get_child_conversations import GetChildConversations
 from query_service.queries.get_child_profile import GetChildProfile
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
+from query_service.queries.get_child_series import GetChildSeries
 from query_service.queries.get_children_by_parent import GetChildrenByParent
 from query_service.queries.query import Query
 from query_service.queries.search_children import SearchChildren
@@ -169,6 +171,8 @@ OF_ONE_CHILD: list[Query] = [
     GetChildSafetyReport("lena"),
     GetChildConversations("lena"),
     GetChildAnalytics("lena"),
+    GetAlertPolicy("lena"),
+    GetChildSeries("lena"),
     ExportChild("lena"),
 ]
 OF_MANY: list[tuple[Query, str]] = [
