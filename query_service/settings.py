@@ -66,6 +66,11 @@ class QuerySettings(
         "https, or http on a network that nobody else reaches. Have that API trust this process as "
         "a proxy, so that limits count by the reader's address.",
     )
+    pages_sign_in_links: bool = Field(
+        False,
+        description="Let a link sign in to the pages by the token behind its `#`, as the local "
+        "stack does. Whoever sends somebody such a link signs them in as themselves.",
+    )
     cache_max_entries: int = Field(
         20_000, ge=1, description="Maximum number of answers in the cache."
     )

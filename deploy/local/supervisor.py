@@ -138,6 +138,7 @@ class Supervisor:
         environment["TEDDY_WORKER_INSTANCE_ID"] = "local-worker"
         environment["TEDDY_COMMAND_URL"] = f"http://{plans.LOOPBACK}:{ports['command']}"
         environment["TEDDY_PAGES_COMMAND_URL"] = environment["TEDDY_COMMAND_URL"]
+        environment["TEDDY_PAGES_SIGN_IN_LINKS"] = "true"
         environment["TEDDY_QUERY_URL"] = f"http://{plans.LOOPBACK}:{ports['query']}"
         environment["TEDDY_PUBLIC_QUERY_URL"] = environment["TEDDY_QUERY_URL"]
         return [

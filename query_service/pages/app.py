@@ -15,7 +15,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from query_service.pages.commands import CommandApi
-from query_service.pages.families import HOME, SEEN_COOKIE, Families
+from query_service.pages.families import HOME, Families
 from query_service.pages.inner_api import InnerApi
 from query_service.pages.rendering import HEADERS, Renderer
 from query_service.pages.sessions import Session, Sessions, is_from_here, is_own_form
@@ -51,7 +51,7 @@ class Pages:
         self._app = app
         self._sessions = sessions
         self._renderer = Renderer(behind_tls=sessions.behind_tls)
-        self._families = Families(InnerApi(app), commands, self._renderer)
+        self._families = Families(InnerApi(app), commands, self._renderer, sessions)
         self._router = Router(self._routes(), redirect_slashes=False, default=self._nothing_here)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -139,7 +139,9 @@ class Pages:
         return found or self._renderer.error(request, 404)
 
     async def _sign_in_page(self, request: Request) -> Response:
-        return self._renderer.page(request, "sign_in.html", refused=False)
+        return self._renderer.page(
+            request, "sign_in.html", refused=False, by_link=self._sessions.by_link
+        )
 
     async def _sign_in(self, request: Request) -> Response:
         """From a token to a session; only from the page itself, or another site could sign a
@@ -155,7 +157,7 @@ class Pages:
         except KeysUnavailable:
             return self._renderer.error(request, 503, {"Retry-After": "5"})
         if session is None:
-            return self._renderer.page(request, "sign_in.html", 401, refused=True)
+            return self._renderer.page(request, "sign_in.html", 401, refused=True, by_link=False)
         response = RedirectResponse(HOME, 303, headers=HEADERS)
         self._sessions.keep(session, response)
         return response
@@ -163,7 +165,6 @@ class Pages:
     async def _sign_out(self, _request: Request, _session: Session, _form: Form) -> Response:
         response = RedirectResponse("/sign-in", 303, headers=HEADERS)
         self._sessions.end(response)
-        response.delete_cookie(SEEN_COOKIE, path=HOME, httponly=True, samesite="strict")
         return response
 
 

@@ -12,14 +12,10 @@ from starlette.types import Receive, Scope, Send
 from query_service.pages.commands import CommandApi
 from query_service.pages.inner_api import ApiAnswer, Asked, InnerApi, asked
 from query_service.pages.rendering import Renderer
-from query_service.pages.sessions import Session
+from query_service.pages.sessions import Session, Sessions, seen_by
 from shared.auth.access import Role
 
 HOME = "/dashboard"
-SEEN_COOKIE = "teddy_seen"
-SEEN_SECONDS = 60
-"""As long as a page shows what its reader did before, whatever the read models' lag."""
-
 DAYS = "30"
 UNAUTHENTICATED = 401
 LATE = "read-store-down"
@@ -30,6 +26,7 @@ class Families:
     api: InnerApi
     commands: CommandApi
     renderer: Renderer
+    sessions: Sessions
 
     async def dashboard(self, request: Request, session: Session) -> Response:
         """Every child of the parent who is signed in, and the latest alerts."""
@@ -101,14 +98,7 @@ class Families:
             return RedirectResponse(f"{back}?not-saved", 303)
         response = RedirectResponse(back, 303)
         if outcome.seen is not None:
-            response.set_cookie(
-                SEEN_COOKIE,
-                outcome.seen,
-                max_age=SEEN_SECONDS,
-                path=HOME,
-                httponly=True,
-                samesite="strict",
-            )
+            self.sessions.keep_seen(outcome.seen, response)
         return response
 
     async def stream(self, session: Session, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,9 +108,8 @@ class Families:
 
     async def _ask(self, request: Request, session: Session, *wanted: Asked) -> list[ApiAnswer]:
         """All of it, at once; the first waits for what its reader wrote."""
-        seen = request.cookies.get(SEEN_COOKIE)
         first, *others = wanted
-        answer = await self.api.get(request, session.token, first, seen)
+        answer = await self.api.get(request, session.token, first, seen_by(request))
         return [
             answer,
             *await asyncio.gather(*(self.api.get(request, session.token, one) for one in others)),

@@ -19,6 +19,12 @@ COOKIE, OVER_TLS_COOKIE = "teddy_session", "__Host-teddy_session"
 """Browsers take the second from HTTPS only, and from no other host of the domain."""
 
 FORM_TOKEN_BYTES = 16
+MOST_TOKEN_CHARACTERS = 3_800
+"""With its name and attributes a cookie of 4,096 bytes: what every browser keeps."""
+
+SEEN_COOKIE = "teddy_seen"
+SEEN_SECONDS = 60
+"""As long as pages show what their reader did before, whatever the read models' lag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +38,16 @@ class Session:
 
 
 class Sessions:
-    """`secret`: of the form tokens, the same in all processes."""
+    """`secret`: of the form tokens, the same in all processes. `by_link`: a link may carry a token,
+    so that one click signs in; whoever sends somebody such a link signs them in as themselves."""
 
-    def __init__(self, verifier: TokenVerifier, secret: bytes, *, behind_tls: bool) -> None:
+    def __init__(
+        self, verifier: TokenVerifier, secret: bytes, *, behind_tls: bool, by_link: bool = False
+    ) -> None:
         self._verifier = verifier
         self._secret = secret
         self.behind_tls = behind_tls
+        self.by_link = by_link
         self._cookie = OVER_TLS_COOKIE if behind_tls else COOKIE
 
     async def of(self, request: Request) -> Session | None:
@@ -47,6 +57,8 @@ class Sessions:
 
     async def begin(self, token: str) -> Session | None:
         """A session for who shows `token`; None where it is not good. Raises KeysUnavailable."""
+        if len(token) > MOST_TOKEN_CHARACTERS:
+            return None
         try:
             verified = await self._verifier.verify(token)
         except TokenRefused:
@@ -56,19 +68,25 @@ class Sessions:
 
     def keep(self, session: Session, response: Response) -> None:
         """Have the browser send it from now on, until its token expires."""
+        self._set(response, self._cookie, session.token, int(session.seconds_left))
+
+    def keep_seen(self, seen: str, response: Response) -> None:
+        """Have the browser send a command's consistency token for a minute."""
+        self._set(response, SEEN_COOKIE, seen, SEEN_SECONDS)
+
+    def end(self, response: Response) -> None:
+        """Have the browser forget both."""
+        for name in (self._cookie, SEEN_COOKIE):
+            self._set(response, name, "", 0)
+
+    def _set(self, response: Response, name: str, value: str, seconds: int) -> None:
         response.set_cookie(
-            self._cookie,
-            session.token,
-            max_age=int(session.seconds_left),
+            name,
+            value,
+            max_age=seconds,
             secure=self.behind_tls,
             httponly=True,
             samesite="strict",
-        )
-
-    def end(self, response: Response) -> None:
-        """Have the browser forget it."""
-        response.delete_cookie(
-            self._cookie, secure=self.behind_tls, httponly=True, samesite="strict"
         )
 
     def _form_token(self, token: str) -> str:
@@ -76,6 +94,11 @@ class Sessions:
             token.encode(), digest_size=FORM_TOKEN_BYTES, key=self._secret, person=b"form"
         )
         return digest.hexdigest()
+
+
+def seen_by(request: Request) -> str | None:
+    """The consistency token of what its reader did last, for a minute."""
+    return request.cookies.get(SEEN_COOKIE)
 
 
 def is_own_form(request: Request, sent: str, session: Session) -> bool:

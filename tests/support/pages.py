@@ -30,11 +30,11 @@ class CommandApiSeen:
 class PagesSide:
     """The same as a browser has it: cookies are kept, redirects are not followed by themselves."""
 
-    def __init__(self, side: QuerySide, *, behind_tls: bool = False) -> None:
+    def __init__(self, side: QuerySide, *, behind_tls: bool = False, by_link: bool = False) -> None:
         self.side = side
         self.commands = CommandApiSeen()
         api = CommandApi("http://command", httpx2.MockTransport(self.commands))
-        sessions = Sessions(side.verifier, SECRET, behind_tls=behind_tls)
+        sessions = Sessions(side.verifier, SECRET, behind_tls=behind_tls, by_link=by_link)
         install_pages(side.app, sessions, api)
 
     def browser(self, **headers: str) -> httpx2.AsyncClient:

@@ -150,6 +150,19 @@ async def test_who_is_no_parent_is_told_so(pages: PagesSide):
     assert "for parents" in answer.text
 
 
+async def test_a_link_signs_in_only_where_the_operator_said_so(side: QuerySide, pages: PagesSide):
+    linked = PagesSide(QuerySide(), by_link=True)
+    async with pages.browser() as browser, linked.browser() as other:
+        assert "<script" not in (await browser.get("/sign-in")).text
+        assert "<script" in (await other.get("/sign-in")).text
+
+
+async def test_a_token_that_no_browser_keeps_is_refused(pages: PagesSide):
+    long = pages.side.forger.token(role="parent", sub="weiss", more="x" * 3_000)
+    async with pages.browser() as browser:
+        assert (await browser.post("/sign-in", data={"token": long})).status_code == 401
+
+
 async def test_an_expired_token_ends_the_session(pages: PagesSide):
     expired = pages.side.forger.token(exp=int(unix_seconds()) - 60)
     async with pages.browser(Cookie=f"teddy_session={expired}") as browser:
