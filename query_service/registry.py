@@ -25,6 +25,10 @@ from query_service.queries.get_children_by_parent import (
     GetChildrenByParentHandler,
 )
 from query_service.queries.get_erasure_receipt import GetErasureReceipt, GetErasureReceiptHandler
+from query_service.queries.get_safety_violations import (
+    GetSafetyViolations,
+    GetSafetyViolationsHandler,
+)
 from query_service.queries.get_system_analytics import GetSystemAnalytics, GetSystemAnalyticsHandler
 from query_service.queries.search_children import SearchChildren, SearchChildrenHandler
 from query_service.queries.visible_children import VisibleChildren
@@ -108,10 +112,12 @@ def _register_cached(
 
 
 def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:
-    """Alerts, and what a family may take with it."""
+    """Alerts, the queue of violations, and what a family may take with it."""
     store, clock = ports.store, ports.clock
     alerts = Cursors(ports.keys.signature_key, "alerts")
     bus.register(GetAlerts, GetAlertsHandler(store, alerts))
+    queue = Cursors(ports.keys.signature_key, "violation queue")
+    bus.register(GetSafetyViolations, GetSafetyViolationsHandler(store, children, queue))
     receipts = GetErasureReceiptHandler(store, ports.erased, ports.proofs, clock)
     bus.register(GetErasureReceipt, receipts)
     bus.register(ExportChild, ExportChildHandler(children, ports.events, clock))

@@ -16,10 +16,17 @@ from rpds import HashTrieMap
 from command_service.child.account import AccountStatus, GivenConsent, Profile
 from command_service.child.state import Child, Newest, Violation
 from shared.clock import iso, parse_iso
-from shared.events.child import AlertChannel, AlertPolicy, ConsentMethod, ConsentPurpose, Severity
+from shared.events.child import (
+    AlertChannel,
+    AlertPolicy,
+    ConsentMethod,
+    ConsentPurpose,
+    Outcome,
+    Severity,
+)
 from shared.events.personal import Personal
 
-SCHEMA = "child/4"
+SCHEMA = "child/5"
 
 IDS_A_LINE = 500
 """Written, or read, in about a millisecond."""
@@ -68,7 +75,14 @@ def _ids_of(child: Child) -> Iterator[tuple[str, Iterator[Entry]]]:
 
 def _violations(violations: "HashTrieMap[str, Violation]") -> Iterator[Entry]:
     return (
-        [name, each.violation_type, each.severity, each.acknowledged]
+        [
+            name,
+            each.violation_type,
+            each.severity,
+            each.acknowledged,
+            each.outcome,
+            each.assignee,
+        ]
         for name, each in violations.items()
     )
 
@@ -119,8 +133,9 @@ def _known(newest: Newest[V], recent: bool, entries: Sequence[tuple[str, V]]) ->
 
 
 def _violation(entry: Entry) -> tuple[str, Violation]:
-    name, violation_type, severity, acknowledged = entry
-    return name, Violation(violation_type, Severity(severity), acknowledged)
+    name, violation_type, severity, acknowledged, said, assignee = entry
+    outcome = None if said is None else Outcome(said)
+    return name, Violation(violation_type, Severity(severity), acknowledged, outcome, assignee)
 
 
 def _profile(content: dict[str, Any]) -> Profile:

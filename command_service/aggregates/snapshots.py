@@ -65,7 +65,7 @@ class Snapshots:
         """The newest, without its parts if those are kept apart; None when there is none of a
         schema known here."""
         snapshot = await self._store.latest(child_id)
-        known = (SCHEMA, older_snapshot_layout.SCHEMA)
+        known = (SCHEMA, *older_snapshot_layout.SCHEMAS)
         return None if snapshot is None or snapshot.schema not in known else snapshot
 
     async def opened(self, snapshot: Snapshot, cipher: ChildCipher) -> LoadedChild | None:
@@ -150,14 +150,16 @@ class Snapshots:
 async def _opened(snapshot: Snapshot, cipher: ChildCipher) -> Child:
     if not snapshot.parts:
         raise ValueError("a newer snapshot has come meanwhile, or its parts are lost")
-    if snapshot.schema == older_snapshot_layout.SCHEMA:
+    if snapshot.schema == older_snapshot_layout.IN_ONE_TEXT:
         text = cipher.open(snapshot.parts[0], _whole(_position(snapshot)))
         return older_snapshot_layout.from_json(text)
+    is_older = snapshot.schema == older_snapshot_layout.IN_LINES
+    with_next = older_snapshot_layout.with_line if is_older else with_line
     lines = _lines(snapshot, cipher)
     child = from_head(next(lines, b""))
     for line in lines:
         await asyncio.sleep(0)
-        child = with_line(child, line)
+        child = with_next(child, line)
     return child
 
 

@@ -29,6 +29,7 @@ from command_service.child.errors import (
     UdidTaken,
     ViolationAlreadyResolved,
     ViolationNotFound,
+    ViolationNotResolved,
 )
 from shared.audit.record import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
@@ -49,6 +50,7 @@ REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
     AlreadyDeactivated: (409, "Already deactivated"),
     NotDeactivated: (409, "Not deactivated"),
     ViolationAlreadyResolved: (409, "Already resolved"),
+    ViolationNotResolved: (409, "Not resolved"),
     ConversationNotOpen: (409, "The conversation has ended"),
     ConversationIdUsed: (409, "The conversation id was used before"),
     ConcurrentUpdate: (409, "Concurrent update"),

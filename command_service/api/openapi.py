@@ -138,6 +138,7 @@ OF_CHILD = {"child_id": "$response.body#/child_id"}
 SEEING_IT = OF_CHILD | {"header.Consistency-Token": "$response.header.Consistency-Token"}
 OF_NEW_TALK = OF_CHILD | {"conversation_id": "$response.body#/conversation_id"}
 OF_SAME_TALK = OF_CHILD | {"conversation_id": "$request.path.conversation_id"}
+OF_SAME = OF_CHILD | {"violation_id": "$request.path.violation_id"}
 OF_VIOLATION = OF_CHILD | {"violation_id": "$response.body#/violation_id"}
 
 
@@ -194,6 +195,7 @@ LINKS: Links = {
     f"POST {CHILD}/safety-violations": (
         REPORT,
         Link("ResolveSafetyViolation", f"POST {VIOLATION}/resolution", "Resolve it.", OF_VIOLATION),
+        Link("AssignSafetyViolation", f"PUT {VIOLATION}/assignee", "Assign it.", OF_VIOLATION),
         Link(
             "AcknowledgeSafetyViolation",
             f"POST {VIOLATION}/acknowledgement",
@@ -201,7 +203,12 @@ LINKS: Links = {
             OF_VIOLATION,
         ),
     ),
-    f"POST {VIOLATION}/resolution": (REPORT,),
+    f"PUT {VIOLATION}/assignee": (REPORT,),
+    f"POST {VIOLATION}/resolution": (
+        REPORT,
+        Link("ReopenSafetyViolation", f"POST {VIOLATION}/reopening", "Reopen it.", OF_SAME),
+    ),
+    f"POST {VIOLATION}/reopening": (REPORT,),
     f"POST {VIOLATION}/acknowledgement": (REPORT,),
     f"POST {CHILD}/conversations": (_message(OF_NEW_TALK), _end(OF_NEW_TALK)),
     f"POST {TALK}/messages": (_message(OF_SAME_TALK), _end(OF_SAME_TALK)),

@@ -4,10 +4,20 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute
-from command_service.api.openapi import UUID, RequestBody, between, documented, optional, sized
+from command_service.api.openapi import (
+    SUBJECT_OR_NULL,
+    UUID,
+    RequestBody,
+    between,
+    documented,
+    optional,
+    sized,
+)
 from command_service.child.commands import (
     AcknowledgeSafetyViolation,
+    AssignSafetyViolation,
     ConfigureAlerts,
+    ReopenSafetyViolation,
     ReportSafetyViolation,
     ResolveSafetyViolation,
 )
@@ -17,6 +27,8 @@ from command_service.child.field_checks import (
     ALERT_WINDOW_HOURS,
     DETAILS,
     LABEL,
+    NOTE,
+    REASON,
 )
 from shared.events.child import AlertChannel, Outcome, Severity
 from shared.http.request_checks import ChildId, ViolationId
@@ -52,6 +64,31 @@ class ViolationReport(RequestBody):
 class Resolution(RequestBody):
     outcome: Outcome = Field(
         description="Whether the reported violation was one.", examples=["confirmed"]
+    )
+    note: str | None = Field(
+        None,
+        description="Why, in words, for who looks at it next; kept under the child's key. Families "
+        f"find it in their export. At most {NOTE.maximum} characters.",
+        examples=["A line of a song."],
+        json_schema_extra=optional(NOTE, least=0),
+    )
+
+
+class Reopening(RequestBody):
+    reason: str = Field(
+        description="Why, in words; kept under the child's key. Families find it in their export.",
+        examples=["It was reported again."],
+        json_schema_extra=sized(REASON),
+    )
+
+
+class Assignment(RequestBody):
+    assignee: str | None = Field(
+        None,
+        description="The subject of one of the staff; it is not checked whether there is such a "
+        "person. Null: nobody. Left out: the caller.",
+        examples=["officer-7"],
+        json_schema_extra=SUBJECT_OR_NULL,
     )
 
 
@@ -106,7 +143,41 @@ def resolve_safety_violation(
 ) -> ResolveSafetyViolation:
     """Say whether a reported violation was one."""
     return ResolveSafetyViolation(
-        child_id=child_id, at=request.at, violation_id=violation_id, outcome=body.outcome
+        child_id=child_id,
+        at=request.at,
+        violation_id=violation_id,
+        outcome=body.outcome,
+        note=body.note,
+        resolved_by=request.context.principal.subject,
+    )
+
+
+@router.post(
+    "/children/{child_id}/safety-violations/{violation_id}/reopening", **documented(404, 409, 410)
+)
+def reopen_safety_violation(
+    child_id: ChildId, violation_id: ViolationId, body: Reopening, request: CommandRequest
+) -> ReopenSafetyViolation:
+    """Take a resolution back: the violation is open and counts as if it had never been resolved.
+    Nobody is alerted again."""
+    return ReopenSafetyViolation(
+        child_id=child_id, at=request.at, violation_id=violation_id, reason=body.reason
+    )
+
+
+@router.put(
+    "/children/{child_id}/safety-violations/{violation_id}/assignee", **documented(404, 409, 410)
+)
+def assign_safety_violation(
+    child_id: ChildId, violation_id: ViolationId, body: Assignment, request: CommandRequest
+) -> AssignSafetyViolation:
+    """Say who looks into an open violation. Saying it again changes nothing."""
+    is_given = "assignee" in body.model_fields_set
+    return AssignSafetyViolation(
+        child_id=child_id,
+        at=request.at,
+        violation_id=violation_id,
+        assignee=body.assignee if is_given else request.context.principal.subject,
     )
 
 

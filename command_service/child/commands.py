@@ -20,6 +20,7 @@ from command_service.child.field_checks import (
     LABEL,
     LABELS,
     NAME,
+    NOTE,
     NOTICE_VERSION,
     REASON,
     WORD_COUNT,
@@ -159,10 +160,28 @@ class ReportSafetyViolation(_ChildCommand):
     conversation_id: NewId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ResolveSafetyViolation(_ChildCommand):
+    """`resolved_by`: the caller's subject; None: not known."""
+
     violation_id: str
     outcome: Outcome
+    note: Annotated[str, Checked(FieldChecks.text_or_nothing, NOTE)] | None = None
+    resolved_by: Annotated[str, Checked(FieldChecks.subject)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ReopenSafetyViolation(_ChildCommand):
+    violation_id: str
+    reason: Annotated[str, Checked(FieldChecks.text, REASON)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignSafetyViolation(_ChildCommand):
+    """`assignee`: a subject of a token; None: nobody. There is no list of the staff to check."""
+
+    violation_id: str
+    assignee: Annotated[str, Checked(FieldChecks.subject)] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +224,12 @@ AccountCommand = RegisterChild | UpdateChildProfile
 ConsentCommand = GiveConsent | WithdrawConsent
 LifecycleCommand = DeactivateChild | ReactivateChild | EraseChild
 SafetyCommand = (
-    ReportSafetyViolation | ResolveSafetyViolation | AcknowledgeSafetyViolation | ConfigureAlerts
+    ReportSafetyViolation
+    | ResolveSafetyViolation
+    | ReopenSafetyViolation
+    | AssignSafetyViolation
+    | AcknowledgeSafetyViolation
+    | ConfigureAlerts
 )
 ConversationCommand = StartConversation | RecordMessage | EndConversation
 

@@ -110,6 +110,11 @@ class ViolationAlreadyResolved(CommandRefused):
     message = "the safety violation is already resolved"
 
 
+class ViolationNotResolved(CommandRefused):
+    code = "violation-not-resolved"
+    message = "only a resolved safety violation can be reopened"
+
+
 class ConversationNotFound(CommandRefused):
     code = "conversation-not-found"
     message = "the child has no such conversation"

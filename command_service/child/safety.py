@@ -1,17 +1,23 @@
 """Safety violations, and when they alert."""
 
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from command_service.child.account import require_active, require_not_erased
 from command_service.child.commands import (
     AcknowledgeSafetyViolation,
+    AssignSafetyViolation,
     ConfigureAlerts,
+    ReopenSafetyViolation,
     ReportSafetyViolation,
     ResolveSafetyViolation,
     SafetyCommand,
 )
-from command_service.child.errors import ViolationAlreadyResolved, ViolationNotFound
+from command_service.child.errors import (
+    ViolationAlreadyResolved,
+    ViolationNotFound,
+    ViolationNotResolved,
+)
 from command_service.child.state import Child, Violation
 from shared.events.child import (
     AlertPolicy,
@@ -19,6 +25,8 @@ from shared.events.child import (
     ChildEvent,
     SafetyEvent,
     SafetyViolationAcknowledged,
+    SafetyViolationAssigned,
+    SafetyViolationReopened,
     SafetyViolationReported,
     SafetyViolationResolved,
 )
@@ -31,6 +39,10 @@ def decide(command: SafetyCommand, child: Child) -> list[ChildEvent]:
             return _report(command, child)
         case ResolveSafetyViolation():
             return _resolve(command, child)
+        case ReopenSafetyViolation():
+            return _reopen(command, child)
+        case AssignSafetyViolation():
+            return _assign(command, child)
         case AcknowledgeSafetyViolation():
             return _acknowledge(command, child)
         case ConfigureAlerts():
@@ -45,8 +57,12 @@ def evolve(child: Child, event: SafetyEvent) -> Child:
             return _open(child, event.violation_id, Violation(event.violation_type, event.severity))
         case SafetyViolationResolved():
             return _resolved(child, event)
+        case SafetyViolationReopened():
+            return _reopened(child, event)
+        case SafetyViolationAssigned():
+            return _changed(child, event.violation_id, assignee=event.assignee)
         case SafetyViolationAcknowledged():
-            return _acknowledged(child, event.violation_id)
+            return _changed(child, event.violation_id, acknowledged=True)
         case AlertPolicyConfigured():
             return replace(child, alert_policy=event.policy)
         case _:
@@ -76,10 +92,7 @@ def _report(command: ReportSafetyViolation, child: Child) -> list[ChildEvent]:
 
 def _resolve(command: ResolveSafetyViolation, child: Child) -> list[ChildEvent]:
     require_not_erased(child)  # an incident is looked into also once the account is closed
-    violation = child.open_violations.get(command.violation_id)
-    if violation is None:
-        is_resolved = command.violation_id in child.resolved_violations
-        raise ViolationAlreadyResolved if is_resolved else ViolationNotFound
+    violation = _open_one(child, command.violation_id)
     return [
         SafetyViolationResolved(
             child_id=command.child_id,
@@ -88,6 +101,42 @@ def _resolve(command: ResolveSafetyViolation, child: Child) -> list[ChildEvent]:
             violation_type=violation.violation_type,
             severity=violation.severity,
             outcome=command.outcome,
+            note=None if command.note is None else Personal(command.note),
+            resolved_by=command.resolved_by,
+        )
+    ]
+
+
+def _reopen(command: ReopenSafetyViolation, child: Child) -> list[ChildEvent]:
+    require_not_erased(child)  # a mistake is put right also once the account is closed
+    violation = child.violation(command.violation_id)
+    if violation is None:
+        raise ViolationNotFound
+    if violation.outcome is None:
+        raise ViolationNotResolved
+    return [
+        SafetyViolationReopened(
+            child_id=command.child_id,
+            at=command.at,
+            violation_id=command.violation_id,
+            violation_type=violation.violation_type,
+            severity=violation.severity,
+            outcome=violation.outcome,
+            reason=Personal(command.reason),
+        )
+    ]
+
+
+def _assign(command: AssignSafetyViolation, child: Child) -> list[ChildEvent]:
+    require_not_erased(child)
+    if _open_one(child, command.violation_id).assignee == command.assignee:
+        return []
+    return [
+        SafetyViolationAssigned(
+            child_id=command.child_id,
+            at=command.at,
+            violation_id=command.violation_id,
+            assignee=command.assignee,
         )
     ]
 
@@ -117,6 +166,14 @@ def _configure_alerts(command: ConfigureAlerts, child: Child) -> list[ChildEvent
     return [AlertPolicyConfigured(child_id=command.child_id, at=command.at, policy=policy)]
 
 
+def _open_one(child: Child, violation_id: str) -> Violation:
+    violation = child.open_violations.get(violation_id)
+    if violation is None:
+        is_resolved = violation_id in child.resolved_violations
+        raise ViolationAlreadyResolved if is_resolved else ViolationNotFound
+    return violation
+
+
 def _open(child: Child, violation_id: str, violation: Violation) -> Child:
     return replace(child, open_violations=child.open_violations.insert(violation_id, violation))
 
@@ -124,19 +181,32 @@ def _open(child: Child, violation_id: str, violation: Violation) -> Child:
 def _resolved(child: Child, event: SafetyViolationResolved) -> Child:
     known = child.violation(event.violation_id)
     violation = known or Violation(event.violation_type, event.severity)
+    resolved = replace(violation, outcome=event.outcome)
     return replace(
         child,
         open_violations=child.open_violations.discard(event.violation_id),
-        resolved_violations=child.resolved_violations.insert(event.violation_id, violation),
+        resolved_violations=child.resolved_violations.insert(event.violation_id, resolved),
     )
 
 
-def _acknowledged(child: Child, violation_id: str) -> Child:
+def _reopened(child: Child, event: SafetyViolationReopened) -> Child:
+    known = child.violation(event.violation_id)
+    violation = known or Violation(event.violation_type, event.severity)
+    resolved = child.resolved_violations.discard(event.violation_id)
+    return _open(
+        replace(child, resolved_violations=resolved),
+        event.violation_id,
+        replace(violation, outcome=None),
+    )
+
+
+def _changed(child: Child, violation_id: str, **fields: Any) -> Child:
+    """With these fields of the violation, if it is known."""
     known = child.violation(violation_id)
     if known is None:
         return child
-    seen = replace(known, acknowledged=True)
+    changed = replace(known, **fields)
     if violation_id in child.open_violations:
-        return _open(child, violation_id, seen)
-    resolved = child.resolved_violations.insert(violation_id, seen)
+        return _open(child, violation_id, changed)
+    resolved = child.resolved_violations.insert(violation_id, changed)
     return replace(child, resolved_violations=resolved)

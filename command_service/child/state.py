@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from rpds import HashTrieMap
 
 from command_service.child.account import Account
-from shared.events.child import AlertPolicy, Severity
+from shared.events.child import AlertPolicy, Outcome, Severity
 
 KNOWN_ENDED_CONVERSATIONS = 5_000
 KNOWN_RESOLVED_VIOLATIONS = 1_000
@@ -18,9 +18,13 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Violation:
+    """`outcome`: of its resolution; None: it is open. `assignee`: who looks into it, or did."""
+
     violation_type: str
     severity: Severity
     acknowledged: bool = False
+    outcome: Outcome | None = None
+    assignee: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,10 @@ class Newest(Generic[V]):
         if len(recent) < self.limit:
             return Newest(self.limit, recent, self.older)
         return Newest(self.limit, HashTrieMap(), recent)
+
+    def discard(self, name: str) -> "Newest[V]":
+        """Without `name`, whether or not it is known."""
+        return Newest(self.limit, self.recent.discard(name), self.older.discard(name))
 
 
 NO_CONVERSATIONS: Newest[None] = Newest(KNOWN_ENDED_CONVERSATIONS)

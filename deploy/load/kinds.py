@@ -85,8 +85,21 @@ def _violation(
 
 def _resolve(child: ModelChild, chance: random.Random, key: str) -> Request:
     body = {"outcome": chance.choice(("confirmed", "false_positive"))}
+    if chance.random() < 0.3:
+        body["note"] = "Listened to the recording."
     path = f"/safety-violations/{child.open_violations[0]}/resolution"
     return child.request("safety_officer", "POST", path, body, key, made="resolved")
+
+
+def _reopen(child: ModelChild, _chance: random.Random, key: str) -> Request:
+    body, path = {"reason": "Seen again."}, f"/safety-violations/{child.last_resolved}/reopening"
+    return child.request("safety_officer", "POST", path, body, key, made="reopened")
+
+
+def _assign(child: ModelChild, chance: random.Random, key: str) -> Request:
+    body: dict[str, Any] = chance.choice(({}, {"assignee": None}, {"assignee": "load-officer-2"}))
+    path = f"/safety-violations/{child.open_violations[0]}/assignee"
+    return child.request("safety_officer", "PUT", path, body, key)
 
 
 def _acknowledge(child: ModelChild, chance: random.Random, key: str) -> Request:
@@ -186,6 +199,8 @@ KIND_OF: Mapping[str, Kind] = {
     "UpdateChildProfile": Kind(8, _update, lambda c: c.is_active and "account" in c.consents),
     "ReportSafetyViolation": Kind(7, _report, lambda c: c.is_known),
     "ResolveSafetyViolation": Kind(5, _resolve, lambda c: c.is_known and bool(c.open_violations)),
+    "ReopenSafetyViolation": Kind(1, _reopen, lambda c: c.is_known and c.last_resolved is not None),
+    "AssignSafetyViolation": Kind(2, _assign, lambda c: c.is_known and bool(c.open_violations)),
     "AcknowledgeSafetyViolation": Kind(
         3, _acknowledge, lambda c: c.is_known and bool(c.open_violations)
     ),

@@ -46,6 +46,7 @@ class ModelChild:
     conversation_id: str | None = None
     consents: set[str] = field(default_factory=lambda: set(CONSENT_PURPOSES))
     open_violations: list[str] = field(default_factory=list)
+    last_resolved: str | None = None
     repeatable: Request | None = None
     first_answer: dict[str, Any] = field(default_factory=dict)
 
@@ -145,7 +146,10 @@ def _follow(child: ModelChild, request: Request, answer: dict[str, Any]) -> None
         case "violation":
             child.open_violations.append(answer["violation_id"])
         case "resolved":
-            child.open_violations.pop(0)
+            child.last_resolved = child.open_violations.pop(0)
+        case "reopened" if child.last_resolved is not None:
+            child.open_violations.append(child.last_resolved)
+            child.last_resolved = None
         case "consent":
             child.consents.add(last)
         case "withdrawal":

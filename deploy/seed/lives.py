@@ -157,9 +157,11 @@ class _Life:
         )
         if self._chance.random() < 0.5:
             self._later(timedelta(hours=1))
-            outcome = self._chance.choice(tuple(Outcome))
             yield self._by(
-                OFFICER, ResolveSafetyViolation, violation_id=violation_id, outcome=outcome
+                *(OFFICER, ResolveSafetyViolation),
+                violation_id=violation_id,
+                outcome=self._chance.choice(tuple(Outcome)),
+                resolved_by=OFFICER.subject,
             )
 
     def _conversation(self) -> Iterator[Step]:

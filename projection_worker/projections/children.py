@@ -19,6 +19,7 @@ from shared.events.child import (
     MessageRecorded,
     ParentalConsentGiven,
     ParentalConsentWithdrawn,
+    SafetyViolationReopened,
     SafetyViolationReported,
     SafetyViolationResolved,
 )
@@ -42,6 +43,7 @@ Folds = (
     | ChildProfileUpdated
     | SafetyViolationReported
     | SafetyViolationResolved
+    | SafetyViolationReopened
     | ConversationStarted
     | MessageRecorded
     | ConversationEnded
@@ -71,8 +73,8 @@ def _folded(after: ChildDocument, event: Folds, rules: Rules) -> ChildDocument:
             _update_profile(after, event)
         case SafetyViolationReported():
             _report(after, event)
-        case SafetyViolationResolved():
-            _resolve(after, event)
+        case SafetyViolationResolved() | SafetyViolationReopened():
+            _settle(after, event)
         case ConversationStarted():
             after["conversation_count"] += 1
             after["engagement_level"] = engagement_level(after["conversation_count"])
@@ -131,10 +133,13 @@ def _report(document: ChildDocument, event: SafetyViolationReported) -> None:
     _add_penalty(document, event.at, penalty(event.severity, None))
 
 
-def _resolve(document: ChildDocument, event: SafetyViolationResolved) -> None:
-    document["open_violations_count"] = max(0, document["open_violations_count"] - 1)
+def _settle(
+    document: ChildDocument, event: SafetyViolationResolved | SafetyViolationReopened
+) -> None:
+    one = 1 if isinstance(event, SafetyViolationResolved) else -1  # which takes the other back
+    document["open_violations_count"] = max(0, document["open_violations_count"] - one)
     more = penalty(event.severity, event.outcome) - penalty(event.severity, None)
-    _add_penalty(document, event.at, more)
+    _add_penalty(document, event.at, one * more)
 
 
 def _add_penalty(document: ChildDocument, at: datetime, points: float) -> None:

@@ -20,6 +20,8 @@ from shared.events.child import (
     AlertPolicy,
     AlertPolicyConfigured,
     SafetyViolationAcknowledged,
+    SafetyViolationAssigned,
+    SafetyViolationReopened,
     SafetyViolationReported,
     SafetyViolationResolved,
     Severity,
@@ -171,7 +173,13 @@ def empty_safety(child_id: str) -> SafetyDocument:
     )
 
 
-ViolationEvent = SafetyViolationReported | SafetyViolationResolved | SafetyViolationAcknowledged
+ViolationEvent = (
+    SafetyViolationReported
+    | SafetyViolationResolved
+    | SafetyViolationReopened
+    | SafetyViolationAssigned
+    | SafetyViolationAcknowledged
+)
 """The events that change a violation's document."""
 
 
@@ -193,11 +201,26 @@ def _violation_after(
         case SafetyViolationResolved():
             after["resolved_at"] = event.at
             after["outcome"] = event.outcome.value
+            _say_who_and_why(after, event)
+        case SafetyViolationReopened():
+            after["resolved_at"] = after["outcome"] = after["resolved_by"] = None
+            after["reason"] = event.reason.sealed
+            after["reopenings"] = after.get("reopenings", 0) + 1
+        case SafetyViolationAssigned():
+            after["assignee"] = event.assignee
         case SafetyViolationAcknowledged():
             after["acknowledged_at"] = after["acknowledged_at"] or event.at
         case _:
             assert_never(event)
     return after
+
+
+def _say_who_and_why(document: ViolationDocument, event: SafetyViolationResolved) -> None:
+    """As events of earlier releases do not: their documents have no such fields."""
+    if event.note is not None or "note" in document:
+        document["note"] = None if event.note is None else event.note.sealed
+    if event.resolved_by is not None or "resolved_by" in document:
+        document["resolved_by"] = event.resolved_by
 
 
 def _reported(

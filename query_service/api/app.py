@@ -63,6 +63,15 @@ LINKS: Links = {
             NEXT_PAGE,
         ),
     ),
+    "GET /v1/safety-violations": (
+        _first("GetChildSafetyReport", f"{CHILD}/safety-report", "items"),
+        Link(
+            "GetSafetyViolations",
+            "GET /v1/safety-violations",
+            "The next page, if there is one; send the same conditions.",
+            NEXT_PAGE,
+        ),
+    ),
     f"GET {CHILD}": (
         _of_child("GetChildSafetyReport", f"{CHILD}/safety-report", "Its safety report."),
         _of_child("GetAlertPolicy", f"{CHILD}/alert-policy", "When its parent is alerted."),

@@ -14,6 +14,7 @@ from query_service.api.parameters import (
     Days,
     Page,
     PeriodPage,
+    Queue,
     Search,
     SeriesDays,
 )
@@ -43,6 +44,7 @@ from query_service.queries.get_child_safety_report import GetChildSafetyReport, 
 from query_service.queries.get_child_series import ChildSeries, GetChildSeries
 from query_service.queries.get_children_by_parent import Family, GetChildrenByParent
 from query_service.queries.get_erasure_receipt import ErasureReceipt, GetErasureReceipt
+from query_service.queries.get_safety_violations import GetSafetyViolations, SafetyViolations
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
 from query_service.queries.search_children import FoundChildren, SearchChildren
 from query_service.queries.visible_children import ParentNotFound, Scope
@@ -71,11 +73,12 @@ parents = APIRouter(
 streams = APIRouter(
     prefix="/parents/{parent_id}", tags=["parents"], responses=PROBLEMS, route_class=StrictRoute
 )
+incidents = APIRouter(tags=["safety"], responses=OF_NO_ONE, route_class=QueryRoute)
 numbers = APIRouter(tags=["system"], route_class=QueryRoute)
 system = APIRouter(tags=["system"], route_class=StrictRoute)
 """With the numbers of the whole system: the process that answers."""
 
-ROUTERS = (children, receipts, records, parents, streams, numbers, system)
+ROUTERS = (children, receipts, records, parents, streams, incidents, numbers, system)
 
 
 @children.get("", response_model=FoundChildren, openapi_extra=QUERY_HEADERS)
@@ -200,6 +203,18 @@ async def follow_family(request: Request, parent_id: ParentId) -> EventStream:
         family = await edge.bus.ask(GetChildrenByParent(parent_id, MOST_ITEMS), asker)
         audit_as("FollowFamily", family.rendered.children)
         return EventStream(edge.streams.follow(parent_id, request.state.grant), slot.pop_all())
+
+
+@incidents.get(
+    "/safety-violations",
+    response_model=SafetyViolations,
+    responses=UNCHANGED,
+    openapi_extra=QUERY_HEADERS,
+)
+def get_safety_violations(queue: Annotated[Queue, Query()]) -> GetSafetyViolations:
+    """The violations of all children for which every condition holds: without one all that are
+    open, the most severe first, and of one severity the oldest."""
+    return queue.to_query()
 
 
 @numbers.get(

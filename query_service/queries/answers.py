@@ -29,7 +29,8 @@ FIELDS: Mapping[str, str] = {
     "created_at": "When the child was registered.",
     "updated_at": "Time of the newest event shown here.",
     "last_interaction_at": "Time of the last start, message or end of a conversation; null: never.",
-    "last_safety_check": "Time of the last report or resolution of a violation; null: never.",
+    "last_safety_check": "Time of the last report, resolution or reopening of a violation; "
+    "null: never.",
     "last_violation_at": "Time of the newest of them; null: none.",
     "started_at": "When it started.",
     "ended_at": "When it ended, or reached the longest allowed duration; null: in progress.",

@@ -17,20 +17,27 @@ from shared.clock import Clock, iso
 from shared.event_store.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
-from shared.events.personal import IS_SEALED, IS_SEARCH_TOKENS, Personal, fields_marked
+from shared.events.personal import (
+    IS_SEALED,
+    IS_SEARCH_TOKENS,
+    IS_STAFF,
+    Personal,
+    fields_marked,
+)
 from shared.keyring.keyring import ChildCipher, SealBroken, UnknownKek
 from shared.read_models.documents import ChildDocument, ViolationDocument
 from shared.serialization.events import decode_what_opens
-from shared.serialization.schema import SealedField, UndecodableEvent
+from shared.serialization.schema import STAFF, SealedField, UndecodableEvent
 
 SEALED: Mapping[Part, tuple[str, ...]] = {
     Part.PROFILE: OWN_FIELDS,
     Part.VIOLATION: fields_marked(ViolationDocument, IS_SEALED),
 }
 NOT_OF_THE_CHILD = {"_id", "child_id", "awaits_live", "removed"}.union(
-    fields_marked(ChildDocument, IS_SEARCH_TOKENS)
+    fields_marked(ChildDocument, IS_SEARCH_TOKENS), fields_marked(ViolationDocument, IS_STAFF)
 )
-"""Said once for all, a note of the worker's, or made from the name for the search alone."""
+"""Said once for all, a note of the worker's, made from the name for the search alone, or who of the
+staff it was."""
 
 Record = dict[str, Any]
 
@@ -188,11 +195,12 @@ class Opening:
 
 
 def fields_of(event: ChildEvent) -> dict[str, Any]:
-    """Every field of an event but the child's id and its time, personal ones in clear."""
+    """Every field of an event but the child's id, its time and who of the staff it names; personal
+    ones in clear."""
     return {
         name: value.value if isinstance(value, Personal) else value
         for name, value in ((f.name, getattr(event, f.name)) for f in fields(event))
-        if name not in ("child_id", "at")
+        if name not in ("child_id", "at") and name not in STAFF
     }
 
 

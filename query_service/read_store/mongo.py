@@ -17,13 +17,18 @@ from query_service.read_store.mongo_queries import (
     recent_conversations,
 )
 from query_service.read_store.port import (
+    TOO_OLD_FOR_A_QUEUE,
     VIOLATIONS_APART,
     ChildFilter,
     FamilyCounts,
     PageEnd,
+    QueueEnd,
+    ReadStoreUnavailable,
+    ViolationFilter,
     Violations,
 )
 from query_service.read_store.searching import search
+from query_service.read_store.violation_queue import violation_queue
 from query_service.read_store.violations import ListedViolations, ViolationsInMongo, listed_in
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Database, Document, aggregate
@@ -35,6 +40,7 @@ from shared.read_models.documents import (
     ConversationDocument,
     Model,
     SafetyDocument,
+    ViolationDocument,
 )
 from shared.read_models.indexes import stale_since
 
@@ -73,6 +79,12 @@ class MongoReadModels:
         async with reading():
             found = await children.find_one({"_id": child_id, **VISIBLE, **owned})
         return cast(ChildDocument | None, found)
+
+    async def children_by_id(self, child_ids: Collection[str]) -> Sequence[ChildDocument]:
+        children = await self._collection(Model.CHILDREN)
+        async with reading():
+            found = await children.find({"_id": {"$in": list(child_ids)}, **VISIBLE}).to_list(None)
+        return cast(list[ChildDocument], found)
 
     async def stale_since(self, child_ids: Collection[str]) -> Mapping[str, datetime]:
         generation = await self._live.current()
@@ -154,6 +166,16 @@ class MongoReadModels:
             return ListedViolations(listed_in(await self.safety(child_id)))
         collection = live.generation.collection(self._database, Model.VIOLATIONS)
         return ViolationsInMongo(collection, child_id)
+
+    async def violation_queue(
+        self, wanted: ViolationFilter, after: QueueEnd | None, limit: int
+    ) -> Sequence[ViolationDocument]:
+        live = await self._live.kept()
+        if live.projections < VIOLATIONS_APART:
+            raise ReadStoreUnavailable(TOO_OLD_FOR_A_QUEUE)
+        collection = live.generation.collection(self._database, Model.VIOLATIONS)
+        found = await violation_queue(collection, wanted, after, limit)
+        return cast(list[ViolationDocument], found)
 
     async def alerts_of(
         self, parent_id: str, after: PageEnd | None, limit: int

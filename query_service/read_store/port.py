@@ -6,6 +6,7 @@ what is not theirs is never read. Erased children are never found."""
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from shared.event_store.port import StoreUnavailable
@@ -35,6 +36,8 @@ class ReadStoreUnavailable(StoreUnavailable):
 
 VIOLATIONS_APART = 7
 """The first projections that give each violation a document of its own."""
+
+TOO_OLD_FOR_A_QUEUE = f"projections before {VIOLATIONS_APART} have no list of all violations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,39 @@ class FamilyCounts:
         )
 
 
+class ViolationStatus(StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"
+    ALL = "all"
+
+
+class ViolationOrder(StrEnum):
+    """`severity`: the most severe first, and of one severity the oldest."""
+
+    SEVERITY = "severity"
+    OLDEST = "oldest"
+    NEWEST = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class ViolationFilter:
+    """Violations of all children that meet every condition given, in an order."""
+
+    status: ViolationStatus = ViolationStatus.OPEN
+    severity: Severity | None = None
+    assignee: str | None = None
+    order: ViolationOrder = ViolationOrder.SEVERITY
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEnd:
+    """The last violation of a page. Its severity and time never change, whatever happens to it."""
+
+    severity: Severity
+    at: datetime
+    id: str
+
+
 class ReadModelDatabase(Protocol):
     """Every coroutine may raise ReadStoreUnavailable."""
 
@@ -164,6 +200,9 @@ class ReadModelDatabase(Protocol):
     async def child(self, child_id: str, parent_id: str | None) -> ChildDocument | None:
         """The child, if it is `parent_id`'s (None: whoever's)."""
 
+    async def children_by_id(self, child_ids: Collection[str]) -> Sequence[ChildDocument]:
+        """Those of the children that are to be seen, in any order."""
+
     async def stale_since(self, child_ids: Collection[str]) -> Mapping[str, datetime]:
         """Those of the children that are dead-lettered: since when their read models stand still.
         Also of children that there is no document of."""
@@ -181,6 +220,13 @@ class ReadModelDatabase(Protocol):
 
     async def violations_of(self, child_id: str) -> Violations:
         """The child's violations; there may be none."""
+
+    async def violation_queue(
+        self, wanted: ViolationFilter, after: QueueEnd | None, limit: int
+    ) -> Sequence[ViolationDocument]:
+        """At most `limit` violations of all children after `after`, in the order that is wanted,
+        ties by `_id`. Raises ReadStoreUnavailable also while the read models are of projections
+        before VIOLATIONS_APART."""
 
     async def activity(
         self, child_id: str, first_day: str, last_day: str

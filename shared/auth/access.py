@@ -188,6 +188,8 @@ ACCESS: Mapping[str, Rule] = {
     "EraseChild": Rule(COMMANDS, parent=OWN_FAMILY),
     "ReportSafetyViolation": Rule(COMMANDS, parent=OWN_FAMILY, device=OWN_BEAR, safety_officer=ALL),
     "ResolveSafetyViolation": Rule(COMMANDS, safety_officer=ALL),
+    "ReopenSafetyViolation": Rule(COMMANDS, safety_officer=ALL),
+    "AssignSafetyViolation": Rule(COMMANDS, safety_officer=ALL),
     # that the parent has seen it can be said by nobody else
     "AcknowledgeSafetyViolation": Rule(COMMANDS, parent=OWN_FAMILY, admin=Relation.NONE),
     "StartConversation": Rule(COMMANDS, device=OWN_BEAR),
@@ -205,6 +207,7 @@ ACCESS: Mapping[str, Rule] = {
     "SearchChildren": Rule(SEARCH, parent=OWN_FAMILY, safety_officer=ALL),
     "GetChildrenByParent": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetAlerts": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
+    "GetSafetyViolations": Rule(QUERIES, safety_officer=ALL),
     "GetErasureReceipt": Rule(QUERIES, parent=OWN_FAMILY),
     "ExportChild": Rule(EXPORT, parent=OWN_FAMILY),
     "FollowFamily": Rule(STREAM, parent=OWN_FAMILY, safety_officer=ALL),

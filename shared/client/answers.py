@@ -232,6 +232,12 @@ class Alerts(TypedDict):
     next_cursor: str | None
 
 
+class SafetyViolations(TypedDict):
+    items: list[dict[str, Any]]
+    next_cursor: str | None
+    unreadable: list[str]
+
+
 class Health(TypedDict):
     """`ready` when both APIs are; each API's own report beside it."""
 

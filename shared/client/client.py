@@ -134,6 +134,13 @@ class TeddyClient(Commands):
         params = {"limit": limit, "cursor": cursor}
         return cast(answers.Alerts, await self.ask(path, params=params))
 
+    async def get_safety_violations(self, **conditions: Any) -> answers.SafetyViolations:
+        """One page of the violations of all children; roles safety_officer and admin. Conditions:
+        status (open, resolved, all), severity, assignee, sort (severity, oldest, newest), limit,
+        cursor."""
+        path = path_of("safety-violations")
+        return cast(answers.SafetyViolations, await self.ask(path, params=conditions))
+
     async def live_updates(self, parent_id: str) -> AsyncIterator[answers.LiveUpdate]:
         """Alerts and changes of a parent's children as they happen; ends when the server does.
 

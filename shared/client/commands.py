@@ -46,11 +46,26 @@ class Commands(Calls):
         return await self.send("POST", path_of("children", child_id, "safety-violations"), body)
 
     async def resolve_safety_violation(
-        self, child_id: str, violation_id: str, outcome: str
+        self, child_id: str, violation_id: str, outcome: str, note: str | None = None
     ) -> answers.CommandAnswer:
-        """`outcome`: confirmed or false_positive."""
+        """`outcome`: confirmed or false_positive. `note`: why, for who looks at it next."""
         path = path_of("children", child_id, "safety-violations", violation_id, "resolution")
-        return await self.send("POST", path, {"outcome": outcome})
+        body = {"outcome": outcome} | ({} if note is None else {"note": note})
+        return await self.send("POST", path, body)
+
+    async def reopen_safety_violation(
+        self, child_id: str, violation_id: str, reason: str
+    ) -> answers.CommandAnswer:
+        """It is open again, as if it had never been resolved."""
+        path = path_of("children", child_id, "safety-violations", violation_id, "reopening")
+        return await self.send("POST", path, {"reason": reason})
+
+    async def assign_safety_violation(
+        self, child_id: str, violation_id: str, assignee: str | None
+    ) -> answers.CommandAnswer:
+        """`assignee`: the subject of who looks into it; None: nobody does."""
+        path = path_of("children", child_id, "safety-violations", violation_id, "assignee")
+        return await self.send("PUT", path, {"assignee": assignee})
 
     async def acknowledge_safety_violation(
         self, child_id: str, violation_id: str

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, get_args
 
-from shared.events.personal import Label, Personal
+from shared.events.personal import Label, Personal, StaffId
 
 
 class Severity(StrEnum):
@@ -125,6 +125,27 @@ class SafetyViolationResolved(_ChildEvent):
     violation_type: Label[str]
     severity: Severity
     outcome: Outcome
+    note: Personal[str] | None = None
+    resolved_by: StaffId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyViolationReopened(_ChildEvent):
+    """It is open, as if `outcome` had never been said. Repeats what was resolved, and how."""
+
+    violation_id: str
+    violation_type: Label[str]
+    severity: Severity
+    outcome: Outcome
+    reason: Personal[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyViolationAssigned(_ChildEvent):
+    """`assignee` looks into it from now on; None: nobody does."""
+
+    violation_id: str
+    assignee: StaffId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +224,8 @@ LifecycleEvent = ChildDeactivated | ChildReactivated | ChildErased
 SafetyEvent = (
     SafetyViolationReported
     | SafetyViolationResolved
+    | SafetyViolationReopened
+    | SafetyViolationAssigned
     | SafetyViolationAcknowledged
     | AlertPolicyConfigured
 )
@@ -215,7 +238,7 @@ SCHEMA_VERSIONS: dict[type[ChildEvent], int] = {
     ChildRegistered: 2,
     ChildProfileUpdated: 2,
     SafetyViolationReported: 2,
-    SafetyViolationResolved: 2,
+    SafetyViolationResolved: 3,
     ConversationStarted: 2,
     MessageRecorded: 2,
     ParentalConsentGiven: 2,

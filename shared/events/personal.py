@@ -23,6 +23,11 @@ ever. In memory it is its plain value, and read models count and search it in cl
 deletes them. An event that cannot be opened has UNREADABLE for a text that it must have, 0 for a
 number and nothing for what is optional or a list."""
 
+IS_STAFF = "names one of the staff"
+StaffId = Annotated[str, IS_LABEL, IS_STAFF]
+"""The subject of one of the staff, in an event: sealed as a label. Families are not shown who it
+is, nor are their exports."""
+
 UNREADABLE = "unreadable"
 
 LABELS_IN_CLEAR = frozenset(
@@ -48,6 +53,9 @@ IS_FROM_OPENED = "made from opened values"
 FromOpened = Annotated[T, IS_FROM_OPENED]
 """A field of a read model, in clear, that is made from what events hold sealed: labels, or the
 words of a name. Where a value did not open, it cannot be compared with what the events say."""
+
+StaffName = Annotated[str | None, IS_FROM_OPENED, IS_STAFF]
+"""A field of a read model with the subject of one of the staff; None: nobody is known."""
 
 IS_SEARCH_TOKENS = "keyed hashes of a sealed value"
 SearchTokens = Annotated[list[str], IS_FROM_OPENED, IS_SEARCH_TOKENS]

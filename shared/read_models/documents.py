@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NotRequired, TypedDict
 
-from shared.events.personal import FromOpened, Sealed, SearchTokens
+from shared.events.personal import FromOpened, Sealed, SearchTokens, StaffName
 
 
 class Model(StrEnum):
@@ -112,7 +112,9 @@ class ViolationDocument(TypedDict):
     """Model `violations`, `_id` is `<child_id>/<violation_id>`; made by its first report.
 
     `alerted`: the rule by which its report alerted the parent, None where none did.
-    `acknowledged_at`: when the parent had seen it.
+    `acknowledged_at`: when the parent had seen it. `note`: of its last resolution, also once it was
+    reopened; `reason`: why it was, the last time; `reopenings`: how often. What is missing is None,
+    or 0.
     """
 
     _id: str
@@ -127,6 +129,11 @@ class ViolationDocument(TypedDict):
     outcome: str | None
     alerted: str | None
     acknowledged_at: datetime | None
+    note: NotRequired[Sealed]
+    resolved_by: NotRequired[StaffName]
+    reason: NotRequired[Sealed]
+    reopenings: NotRequired[int]
+    assignee: NotRequired[StaffName]
 
 
 class ViolationEntry(TypedDict):

@@ -22,11 +22,16 @@ _COUNTED = [("severity", 1), ("outcome", 1), ("alerted", 1), ("type", 1)]
 """All that is counted of violations: whoever counts a child's reads no document, however long the
 details are."""
 
+BY_OUTCOME: Key = [("outcome", 1), ("severity", 1), ("at", 1), ("_id", 1)]
+BY_ASSIGNEE: Key = [("assignee", 1), *BY_OUTCOME]
+"""One order of all violations for each outcome (none: it is open) and severity, of whoever or of
+one assignee (query_service/read_store/violation_queue.py)."""
+
 INDEXES: dict[Model, list[Key]] = {
     Model.CHILDREN: [NEWEST_FIRST, BY_PARENT, BY_NAME, BY_STATUS, BY_AGE],
     Model.CONVERSATIONS: [[("child_id", 1), ("started_at", -1), ("_id", 1)]],
     Model.SAFETY: [[("alert_policy.channels", 1)]],
-    Model.VIOLATIONS: [[("child_id", 1), ("at", -1), ("_id", 1), *_COUNTED]],
+    Model.VIOLATIONS: [[("child_id", 1), ("at", -1), ("_id", 1), *_COUNTED], BY_OUTCOME],
     Model.ACTIVITY: [[("child_id", 1), ("day", 1)], [("day", 1)]],
     Model.SYSTEM: [],
     Model.ALERTS: [
@@ -47,8 +52,11 @@ FORMER: dict[Model, list[Key]] = {
 _FEW_HAVE = {Model.ALERTS: "awaits_live"}
 """Fields that hardly any document has, by which those are found that do."""
 
-_FEW_MEET = {Model.CONVERSATIONS: ([("child_id", 1), ("started_at", 1)], {"ended_at": None})}
-"""Conditions that hardly any document meets, here: conversations that go on."""
+_FEW_MEET: dict[Model, tuple[Key, Document]] = {
+    Model.CONVERSATIONS: ([("child_id", 1), ("started_at", 1)], {"ended_at": None}),
+    Model.VIOLATIONS: (BY_ASSIGNEE, {"assignee": {"$gt": ""}}),
+}
+"""Conditions that few documents meet: conversations that go on, violations that were assigned."""
 
 
 async def ensure_read_model_indexes(database: Database, generation: Generation) -> None:

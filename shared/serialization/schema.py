@@ -16,7 +16,14 @@ import orjson
 from shared.clock import parse_iso
 from shared.event_store.envelope import event_id
 from shared.events.child import SCHEMA_VERSIONS, AlertPolicy, ChildEvent
-from shared.events.personal import IS_LABEL, LABELS_IN_CLEAR, LAST_IN_CLEAR, UNREADABLE, Personal
+from shared.events.personal import (
+    IS_LABEL,
+    IS_STAFF,
+    LABELS_IN_CLEAR,
+    LAST_IN_CLEAR,
+    UNREADABLE,
+    Personal,
+)
 from shared.keyring.keyring import ChildCipher, SealBroken, field_place
 from shared.keyring.search_index import SearchIndex
 
@@ -33,6 +40,7 @@ class Field:
     name: str
     personal: bool
     label: bool
+    staff: bool
     searchable: bool
     read: _Reader
     unread: Any
@@ -88,12 +96,13 @@ def _fields_of(event_class: type[ChildEvent]) -> dict[str, Field]:
     for known in dataclasses.fields(event_class):
         annotation, optional = _without_none(hints[known.name])
         personal = typing.get_origin(annotation) is Personal
-        label = IS_LABEL in getattr(annotation, "__metadata__", ())
-        plain = typing.get_args(annotation)[0] if label else annotation
+        marks = getattr(annotation, "__metadata__", ())
+        plain = typing.get_args(annotation)[0] if IS_LABEL in marks else annotation
         fields[known.name] = Field(
             name=known.name,
             personal=personal,
-            label=label,
+            label=IS_LABEL in marks,
+            staff=IS_STAFF in marks,
             searchable=bool(known.metadata.get("searchable")),
             read=_read_personal if personal else _reader(plain),
             unread=None if optional else _UNREAD.get(typing.get_origin(plain) or plain),
@@ -125,11 +134,16 @@ LABELS = frozenset(
 )
 """Every field that is sealed in events and stands in clear in read models."""
 
+STAFF = frozenset(
+    known.name for fields in FIELDS.values() for known in fields.values() if known.staff
+)
+"""Every field that names one of the staff in some event."""
+
 Upcaster = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
 
 
-def _sealed_since(event_type: str) -> Upcaster:
-    """The fields are the same: whether a label was sealed is seen from its wire form."""
+def _as_it_is(event_type: str) -> Upcaster:
+    """Whether a label was sealed is seen from its wire form; a field that is new has a default."""
     return lambda content: (event_type, content)
 
 
@@ -139,8 +153,10 @@ READERS: Mapping[type[ChildEvent], Mapping[str, _Reader]] = {
 }
 """Of the fields that are neither labels nor searchable."""
 
+
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {
-    (event_type, LAST_IN_CLEAR): _sealed_since(event_type) for event_type in sorted(LABELS_IN_CLEAR)
+    **{(one, LAST_IN_CLEAR): _as_it_is(one) for one in sorted(LABELS_IN_CLEAR)},
+    ("SafetyViolationResolved", 2): _as_it_is("SafetyViolationResolved"),
 }
 """By type and schema version."""
 
@@ -220,7 +236,11 @@ def open_sealed(child_id: str, sealed: str, cipher: ChildCipher, expected: Seale
     return orjson.loads(cipher.open(ciphertext, field_place(identity, name, None)))
 
 
-BOUND_TO: Mapping[tuple[str, str], str] = {("SafetyViolationReported", "details"): "violation_id"}
+BOUND_TO: Mapping[tuple[str, str], str] = {
+    ("SafetyViolationReported", "details"): "violation_id",
+    ("SafetyViolationResolved", "note"): "violation_id",
+    ("SafetyViolationReopened", "reason"): "violation_id",
+}
 """Event type and personal field to the field with the id that the value is bound to as well: of
 what a child has several of, one's value cannot be moved to another. Entries stay for ever, also
 when an upcaster renames their type."""

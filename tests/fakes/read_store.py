@@ -6,11 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from query_service.read_store.port import (
+    TOO_OLD_FOR_A_QUEUE,
     VIOLATIONS_APART,
     VISIBLE_STATUSES,
     ChildFilter,
     FamilyCounts,
     PageEnd,
+    QueueEnd,
+    ReadStoreUnavailable,
+    ViolationFilter,
     Violations,
 )
 from query_service.read_store.violations import ListedViolations, listed_in
@@ -28,6 +32,7 @@ from shared.read_models.documents import (
 )
 from shared.read_models.formulas import minutes_by_day
 from shared.read_models.generations import CONVERSATION_LIMIT_MINUTES
+from tests.fakes.violation_queue import queue_of
 
 T = TypeVar("T")
 
@@ -88,6 +93,9 @@ class MemoryReadModels:
         found = (c for c in self._visible() if c["_id"] == child_id)
         return next((c for c in found if parent_id in (None, c["parent_id"])), None)
 
+    async def children_by_id(self, child_ids: Collection[str]) -> Sequence[ChildDocument]:
+        return [child for child in self._visible() if child["_id"] in child_ids]
+
     async def stale_since(self, child_ids: Collection[str]) -> Mapping[str, datetime]:
         return {child: self.stale[child] for child in child_ids if child in self.stale}
 
@@ -116,6 +124,13 @@ class MemoryReadModels:
             return ListedViolations(listed_in(self.safety_documents.get(child_id)))
         mine = (one for one in self.violations.values() if one["child_id"] == child_id)
         return ListedViolations(mine)
+
+    async def violation_queue(
+        self, wanted: ViolationFilter, after: QueueEnd | None, limit: int
+    ) -> Sequence[ViolationDocument]:
+        if self.projections < VIOLATIONS_APART:
+            raise ReadStoreUnavailable(TOO_OLD_FOR_A_QUEUE)
+        return queue_of(self.violations.values(), wanted, after, limit)
 
     async def activity(
         self, child_id: str, first_day: str, last_day: str

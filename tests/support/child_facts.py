@@ -5,6 +5,7 @@ from typing import Any
 
 from command_service.child.commands import (
     AcknowledgeSafetyViolation,
+    AssignSafetyViolation,
     ConfigureAlerts,
     Consent,
     DeactivateChild,
@@ -14,6 +15,7 @@ from command_service.child.commands import (
     ReactivateChild,
     RecordMessage,
     RegisterChild,
+    ReopenSafetyViolation,
     ReportSafetyViolation,
     ResolveSafetyViolation,
     StartConversation,
@@ -35,6 +37,8 @@ from shared.events.child import (
     ParentalConsentGiven,
     ParentalConsentWithdrawn,
     SafetyViolationAcknowledged,
+    SafetyViolationAssigned,
+    SafetyViolationReopened,
     SafetyViolationReported,
     SafetyViolationResolved,
     Severity,
@@ -90,6 +94,15 @@ RESOLVED = SafetyViolationResolved(
     severity=Severity.HIGH,
     outcome=Outcome.CONFIRMED,
 )
+REOPENED = SafetyViolationReopened(
+    **_ABOUT,
+    violation_id=VIOLATION,
+    violation_type="bullying",
+    severity=Severity.HIGH,
+    outcome=Outcome.CONFIRMED,
+    reason=Personal("seen again"),
+)
+ASSIGNED = SafetyViolationAssigned(**_ABOUT, violation_id=VIOLATION, assignee="officer-1")
 ACKNOWLEDGED = SafetyViolationAcknowledged(**_ABOUT, violation_id=VIOLATION)
 STARTED = ConversationStarted(**_ABOUT, conversation_id=TALK)
 ENDED = ConversationEnded(**_ABOUT, conversation_id=TALK, started_at=NOON)
@@ -110,6 +123,8 @@ REPORT = ReportSafetyViolation(
     **_NOW, violation_id=VIOLATION, violation_type="bullying", severity=Severity.HIGH
 )
 RESOLVE = ResolveSafetyViolation(**_NOW, violation_id=VIOLATION, outcome=Outcome.CONFIRMED)
+REOPEN = ReopenSafetyViolation(**_NOW, violation_id=VIOLATION, reason="seen again")
+ASSIGN = AssignSafetyViolation(**_NOW, violation_id=VIOLATION, assignee="officer-1")
 ACKNOWLEDGE = AcknowledgeSafetyViolation(**_NOW, violation_id=VIOLATION)
 CONFIGURE = ConfigureAlerts(
     **_NOW,

@@ -32,12 +32,15 @@ from shared.events.child import (
     ParentalConsentGiven,
     ParentalConsentWithdrawn,
     SafetyViolationAcknowledged,
+    SafetyViolationAssigned,
+    SafetyViolationReopened,
     SafetyViolationReported,
     SafetyViolationResolved,
     Severity,
     Speaker,
 )
 from shared.events.personal import Personal
+from shared.serialization.schema import STAFF
 
 SOME_ID = "5d9c1b7e-3f0a-4e8d-9b61-2a7f4c0e8d13"
 SOME_TIME = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -70,6 +73,8 @@ def _value(name: str, hint: Any) -> Any:
         return sample_of(typing.cast(type[Any], hint))
     if issubclass(hint, StrEnum):
         return next(iter(hint))
+    if name in STAFF:
+        return "some-officer"
     if hint is str:
         return SOME_ID if name.endswith("_id") else f"some {name.replace('_', ' ')}"
     return {int: SOME_NUMBER, bool: True, datetime: SOME_TIME}[hint]
@@ -111,6 +116,18 @@ _WRITTEN_OUT: tuple[ChildEvent, ...] = (
         details=Personal("Told the bear an address."),
         conversation_id="conversation-1",
     ),
+    SafetyViolationReopened(  # after an earlier resolution: the last one is to be seen
+        child_id=CHILD,
+        at=AT,
+        violation_id="violation-1",
+        violation_type="personal_information",
+        severity=Severity.HIGH,
+        outcome=Outcome.CONFIRMED,
+        reason=Personal("It was heard again."),
+    ),
+    SafetyViolationAssigned(
+        child_id=CHILD, at=AT, violation_id="violation-1", assignee="officer-2"
+    ),
     SafetyViolationResolved(
         child_id=CHILD,
         at=AT,
@@ -118,6 +135,8 @@ _WRITTEN_OUT: tuple[ChildEvent, ...] = (
         violation_type="personal_information",
         severity=Severity.HIGH,
         outcome=Outcome.FALSE_POSITIVE,
+        note=Personal("It was a line of a song."),
+        resolved_by="officer-1",
     ),
     SafetyViolationAcknowledged(child_id=CHILD, at=AT, violation_id="violation-1"),
     AlertPolicyConfigured(

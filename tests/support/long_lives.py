@@ -16,8 +16,10 @@ from command_service.child.field_checks import (
     NAME,
     NOTICE_VERSION,
     PREFERENCES_BYTES,
+    REASON,
     UDID,
 )
+from shared.auth.access import MAX_SUBJECT_CHARACTERS
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import (
     AlertChannel,
@@ -35,6 +37,8 @@ from shared.events.child import (
     ParentalConsentGiven,
     ParentalConsentWithdrawn,
     SafetyViolationAcknowledged,
+    SafetyViolationAssigned,
+    SafetyViolationReopened,
     SafetyViolationReported,
     SafetyViolationResolved,
     Severity,
@@ -94,8 +98,8 @@ class _Life:
         self._about["at"] += EXCHANGE * self._random.expovariate(1.0)
         kinds = (self._message, self._report, self._policy, self._consent, self._profile)
         (kind,) = self._random.choices(
-            (*kinds, self._start, self._end, self._resolve, self._acknowledge),
-            (40, 10, 1, 1, 1, 4, 4, 6, 6),
+            (*kinds, self._start, self._end, self._resolve, self._acknowledge, self._look_into),
+            (40, 10, 1, 1, 1, 4, 4, 6, 6, 3),
         )
         return kind()
 
@@ -136,6 +140,21 @@ class _Life:
             violation_type=self._label(),
             severity=Severity.HIGH,
             outcome=self._random.choice(list(Outcome)),
+        )
+
+    def _look_into(self) -> ChildEvent:
+        if self._random.random() < 0.5:
+            assignee = "O" * MAX_SUBJECT_CHARACTERS
+            return SafetyViolationAssigned(
+                **self._about, violation_id=self._violation, assignee=assignee
+            )
+        return SafetyViolationReopened(
+            **self._about,
+            violation_id=self._violation,
+            violation_type=self._label(),
+            severity=Severity.HIGH,
+            outcome=self._random.choice(list(Outcome)),
+            reason=Personal("r" * REASON.maximum),
         )
 
     def _acknowledge(self) -> ChildEvent:

@@ -18,6 +18,8 @@ from shared.events.child import (
     MessageRecorded,
     Outcome,
     SafetyViolationAcknowledged,
+    SafetyViolationAssigned,
+    SafetyViolationReopened,
     SafetyViolationReported,
     SafetyViolationResolved,
     Severity,
@@ -56,11 +58,32 @@ def reported(
 
 
 def resolved(
-    number: int = 1, severity: Severity = Severity.MEDIUM, outcome: Outcome = Outcome.CONFIRMED
+    number: int = 1,
+    severity: Severity = Severity.MEDIUM,
+    outcome: Outcome = Outcome.CONFIRMED,
+    **more: Any,
 ) -> SafetyViolationResolved:
     violation: dict[str, Any] = {"violation_id": f"violation-{number}", "severity": severity}
     violation |= {"violation_type": "rude_words", "outcome": outcome}
-    return _about_mia(SafetyViolationResolved, 5, **violation)
+    return _about_mia(SafetyViolationResolved, 5, **violation, **more)
+
+
+def reopened(
+    number: int = 1,
+    severity: Severity = Severity.MEDIUM,
+    outcome: Outcome = Outcome.CONFIRMED,
+    minutes: float = 7,
+) -> SafetyViolationReopened:
+    violation: dict[str, Any] = {"violation_id": f"violation-{number}", "severity": severity}
+    violation |= {"violation_type": "rude_words", "outcome": outcome}
+    return _about_mia(SafetyViolationReopened, minutes, **violation, reason=sealed("reason"))
+
+
+def assigned(
+    number: int = 1, assignee: str | None = "officer-1", minutes: float = 4
+) -> SafetyViolationAssigned:
+    violation = {"violation_id": f"violation-{number}", "assignee": assignee}
+    return _about_mia(SafetyViolationAssigned, minutes, **violation)
 
 
 def acknowledged(number: int = 1, minutes: float = 6) -> SafetyViolationAcknowledged:

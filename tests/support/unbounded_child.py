@@ -14,6 +14,8 @@ from shared.events.child import (
     ConversationEnded,
     ConversationStarted,
     SafetyViolationAcknowledged,
+    SafetyViolationAssigned,
+    SafetyViolationReopened,
     SafetyViolationReported,
     SafetyViolationResolved,
 )
@@ -62,8 +64,17 @@ class _Ids:
                 self.done.discard(event.violation_id)
             case SafetyViolationResolved():
                 known = Violation(event.violation_type, event.severity)
-                self.violations.setdefault(event.violation_id, known)
+                before = self.violations.get(event.violation_id, known)
+                self.violations[event.violation_id] = replace(before, outcome=event.outcome)
                 self.done.add(event.violation_id)
+            case SafetyViolationReopened():
+                known = Violation(event.violation_type, event.severity)
+                before = self.violations.get(event.violation_id, known)
+                self.violations[event.violation_id] = replace(before, outcome=None)
+                self.done.discard(event.violation_id)
+            case SafetyViolationAssigned() if event.violation_id in self.violations:
+                before = self.violations[event.violation_id]
+                self.violations[event.violation_id] = replace(before, assignee=event.assignee)
             case SafetyViolationAcknowledged() if event.violation_id in self.violations:
                 before = self.violations[event.violation_id]
                 self.violations[event.violation_id] = replace(before, acknowledged=True)

@@ -23,7 +23,11 @@ CALLERS = {
 SEND_COMMANDS = "SendCommands"
 ROUTES = [route for route in guarded(CommandSide().app) if route.operation != SEND_COMMANDS]
 COMMANDS = [route for route in ROUTES if route.operation in ROUTES_IN_A_BATCH]
-BEFORE = {"ReactivateChild": "/deactivation"}
+RESOLVED = "/safety-violations/{violation_id}/resolution"
+BEFORE = {
+    "ReactivateChild": ("/deactivation", {"reason": "for now"}),
+    "ReopenSafetyViolation": (RESOLVED, {"outcome": "confirmed"}),
+}
 """What an admin does to the child first, for an operation that is refused otherwise."""
 
 NOBODY = {
@@ -69,8 +73,9 @@ class Families:
             return
         async with self.side.client(ADMIN) as client:
             for whose in ("own", "other"):
-                path = f"/children/{self.ids[whose]['child_id']}{BEFORE[route.operation]}"
-                await client.send("POST", path, {"reason": "for now"})
+                path, body = BEFORE[route.operation]
+                whole = f"/children/{{child_id}}{path}".format_map(self.ids[whose])
+                await client.send("POST", whole, body)
 
     async def send(
         self, route: Route, caller: Principal, whose: str, in_batch: bool = False

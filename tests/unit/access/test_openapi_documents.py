@@ -100,6 +100,7 @@ PAGED = (
     "GetChildrenByParent",
     "GetChildSafetyReport",
     "GetChildConversations",
+    "GetSafetyViolations",
 )
 BY_THE_PARENT = "AcknowledgeSafetyViolation"
 
@@ -128,6 +129,9 @@ class Family:
         route, ids = ROUTES[operation], {**self.ids, **given}
         if route.operation == "ReactivateChild" and "child_id" not in given:
             await self.ask("POST /v1/children/{child_id}/deactivation")
+        if route.operation == "ReopenSafetyViolation" and "child_id" not in given:
+            path = "/v1/children/{child_id}/safety-violations/{violation_id}/resolution"
+            await self.ask(f"POST {path}")
         path = route.path.format_map(ids)
         caller = self._mother if route.operation == BY_THE_PARENT else ADMIN
         headers = {"Authorization": APIS.bearer(caller, route.method, path)}

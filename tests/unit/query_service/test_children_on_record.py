@@ -29,6 +29,7 @@ ON_RECORD: Mapping[str, tuple[str, set[str]]] = {
     "/v1/parents/{parent_id}/children": ("/v1/parents/p-1/children", {MIA, LEO}),
     "/v1/parents/{parent_id}/alerts": ("/v1/parents/p-1/alerts", {LEO}),
     "/v1/parents/{parent_id}/stream": ("/v1/parents/p-1/stream", {MIA, LEO}),
+    "/v1/safety-violations": ("/v1/safety-violations", {MIA}),
     "/v1/system/analytics": ("/v1/system/analytics", set()),
     "/v1/queries": ("/v1/queries", set()),
     "/v1/cache": ("/v1/cache", set()),

@@ -18,6 +18,7 @@ from shared.read_models.documents import (
     ViolationDocument,
     ViolationEntry,
 )
+from shared.serialization.schema import STAFF
 from tests.support.event_samples import CHILD, EVENTS
 from tests.support.exported_child import write_events
 from tests.support.exports import document_of
@@ -36,21 +37,25 @@ async def lived(side: QuerySide) -> QuerySide:
     cipher = await side.keyring.create(CHILD)
     await write_events(side, LIVED, child_id=CHILD)
     details = sealed(cipher, CHILD, "details", "said his address")
-    put_safety(side, violation("v1", details=details))
+    note = sealed(cipher, CHILD, "note", "a line of a song")
+    reason = sealed(cipher, CHILD, "reason", "heard again")
+    put_safety(side, violation("v1", details=details), note=note, reason=reason)
     side.conversation(CHILD, "talk-1")
     side.activity(CHILD, "2026-11-23")
     side.alert("a1", child_id=CHILD, parent_id=FAMILY.subject)
     return side
 
 
-def put_safety(side: QuerySide, *violations: ViolationEntry) -> None:
-    """As projections from 7 on keep it: each violation is a document of its own."""
+def put_safety(side: QuerySide, *violations: ViolationEntry, **more: Any) -> None:
+    """As projections from 7 on keep it: each violation is a document of its own; `more` fields of
+    each."""
+    kept = {"reopenings": 1, "resolved_by": "officer-1", "assignee": "officer-2", **more}
     safety: dict[str, Any] = {**safety_document(CHILD), "told_late": 0}
     safety.pop("violations", None)
     side.store.safety_documents[CHILD] = cast(SafetyDocument, safety)
     for one in violations:
         identity = f"{CHILD}/{one['id']}"
-        document = {**one, "_id": identity, "child_id": CHILD}
+        document = {**one, **kept, "_id": identity, "child_id": CHILD}
         side.store.violations[identity] = cast(ViolationDocument, document)
 
 
@@ -74,7 +79,9 @@ async def test_what_was_made_of_the_events_is_in_the_export(lived: QuerySide):
     assert export["profile"]["name"] == "Zoë"
     assert export["profile"]["learning_style"] == "visual"
     assert export["profile"]["udid"] == "teddy-000042"
-    assert [one["details"] for one in export["safety"]["violations"]] == ["said his address"]
+    (one,) = export["safety"]["violations"]
+    said = (one["details"], one["note"], one["reason"])
+    assert said == ("said his address", "a line of a song", "heard again")
     assert [one["conversation_id"] for one in export["conversations"]] == ["talk-1"]
     assert [one["day"] for one in export["activity"]] == ["2026-11-23"]
     (alert,) = export["alerts"]
@@ -100,7 +107,9 @@ async def test_every_field_of_every_read_model_is_in_the_export(
     fields = exported[0] if isinstance(exported, list) else exported
 
     not_of_the_child = {"_id", "child_id", "name_tokens", "awaits_live", "removed"}
+    not_of_the_child |= {"resolved_by", "assignee"}  # who of the staff it was
     assert fields.keys() == document.__annotations__.keys() - not_of_the_child
+    assert "officer-" not in str(export)
 
 
 async def test_nothing_sealed_is_in_the_export(lived: QuerySide):
@@ -155,7 +164,7 @@ async def test_an_export_is_on_record(lived: QuerySide):
 
 def _in_clear(event: ChildEvent) -> Any:
     values = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
-    del values["at"]
+    values = {name: one for name, one in values.items() if name not in {"at", *STAFF}}
     opened = {n: v.reveal() if isinstance(v, Personal) else v for n, v in values.items()}
     return orjson.loads(orjson.dumps(opened, default=iso, option=orjson.OPT_PASSTHROUGH_DATETIME))
 

@@ -263,6 +263,7 @@ async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: Query
         "SearchChildren": 300,
         "GetSystemAnalytics": 7_200,
         "GetAlerts": None,
+        "GetSafetyViolations": None,
         "GetErasureReceipt": None,
         "ExportChild": None,
     }
