@@ -23,7 +23,7 @@ from pydantic_core import CoreSchema, core_schema
 from query_service.queries.exporter import CURSOR_LENGTH as EXPORT_CURSOR_LENGTH
 from query_service.queries.get_safety_violations import GetSafetyViolations
 from query_service.queries.search_children import SearchChildren, VisibleStatus
-from query_service.read_store.port import ViolationOrder, ViolationStatus
+from query_service.read_store.violation_filter import ViolationOrder, ViolationStatus
 from shared.events.child import Severity
 from shared.field_wording import refused
 from shared.read_models.documents import EngagementLevel, SafetyStatus

@@ -16,10 +16,9 @@ from query_service.queries.visible_children import (
     VisibleChild,
     VisibleChildren,
 )
-from query_service.read_store.port import (
-    PageEnd,
+from query_service.read_store.port import PageEnd, ReadModelDatabase
+from query_service.read_store.violation_filter import (
     QueueEnd,
-    ReadModelDatabase,
     ViolationFilter,
     ViolationOrder,
     ViolationStatus,

@@ -22,12 +22,11 @@ from query_service.read_store.port import (
     ChildFilter,
     FamilyCounts,
     PageEnd,
-    QueueEnd,
     ReadStoreUnavailable,
-    ViolationFilter,
     Violations,
 )
 from query_service.read_store.searching import search
+from query_service.read_store.violation_filter import QueueEnd, ViolationFilter
 from query_service.read_store.violation_queue import violation_queue
 from query_service.read_store.violations import ListedViolations, ViolationsInMongo, listed_in
 from shared.mongo import Collection as MongoCollection

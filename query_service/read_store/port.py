@@ -6,9 +6,9 @@ what is not theirs is never read. Erased children are never found."""
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol
 
+from query_service.read_store.violation_filter import QueueEnd, ViolationFilter
 from shared.event_store.port import StoreUnavailable
 from shared.events.child import Severity
 from shared.read_models.documents import (
@@ -143,39 +143,6 @@ class FamilyCounts:
             flagged_content_count=sum(one["flagged_content_count"] for one in children),
             unread_alerts=unread_alerts,
         )
-
-
-class ViolationStatus(StrEnum):
-    OPEN = "open"
-    RESOLVED = "resolved"
-    ALL = "all"
-
-
-class ViolationOrder(StrEnum):
-    """`severity`: the most severe first, and of one severity the oldest."""
-
-    SEVERITY = "severity"
-    OLDEST = "oldest"
-    NEWEST = "newest"
-
-
-@dataclass(frozen=True, slots=True)
-class ViolationFilter:
-    """Violations of all children that meet every condition given, in an order."""
-
-    status: ViolationStatus = ViolationStatus.OPEN
-    severity: Severity | None = None
-    assignee: str | None = None
-    order: ViolationOrder = ViolationOrder.SEVERITY
-
-
-@dataclass(frozen=True, slots=True)
-class QueueEnd:
-    """The last violation of a page. Its severity and time never change, whatever happens to it."""
-
-    severity: Severity
-    at: datetime
-    id: str
 
 
 class ReadModelDatabase(Protocol):

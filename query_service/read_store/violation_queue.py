@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pymongo.errors import OperationFailure
 
 from query_service.read_store.live_generation import reading
-from query_service.read_store.port import (
+from query_service.read_store.searching import BAD_VALUE, Asked
+from query_service.read_store.violation_filter import (
     QueueEnd,
     ViolationFilter,
     ViolationOrder,
     ViolationStatus,
 )
-from query_service.read_store.searching import BAD_VALUE, Asked
 from shared.events.child import Outcome, Severity
 from shared.mongo import Collection, Document
 from shared.read_models.indexes import BY_ASSIGNEE, BY_OUTCOME, Key

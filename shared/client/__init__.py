@@ -1,6 +1,7 @@
 """TeddyClient: one asynchronous interface over the command API and the query API."""
 
-from shared.client.answers import BatchCommand, BatchResult, LiveUpdate
+from shared.client.answers import LiveUpdate
+from shared.client.batch import BatchCommand, BatchResult
 from shared.client.client import TeddyClient
 from shared.client.freshness import Freshness, freshness_of
 from shared.client.seen_writes import SeenWrites

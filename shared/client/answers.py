@@ -18,29 +18,6 @@ class CommandAnswer(TypedDict):
     ignored: NotRequired[list[str]]
 
 
-class BatchCommand(TypedDict):
-    """`command`: its name, e.g. RecordMessage. `path`: the ids in its route's path. `body`: as its
-    route takes it. Without a key the client chooses one."""
-
-    command: str
-    path: NotRequired[dict[str, str]]
-    body: NotRequired[dict[str, Any]]
-    idempotency_key: NotRequired[str]
-
-
-class BatchResult(TypedDict):
-    """`status`: as of the command on its own. `answer` where it was executed, else `problem`;
-    `retry_after`: seconds, where the same command may succeed later, with `idempotency_key`."""
-
-    status: int
-    answer: NotRequired[CommandAnswer]
-    consistency_token: NotRequired[str]
-    replayed: NotRequired[bool]
-    problem: NotRequired[dict[str, Any]]
-    retry_after: NotRequired[int]
-    idempotency_key: NotRequired[str]
-
-
 class ErasureReceipt(TypedDict):
     """`receipt` is the rest as a signed statement; `outstanding` names steps not yet done."""
 

@@ -1,11 +1,11 @@
 """Many commands at once: slices of them, sent until each has a result that stays."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import orjson
 
-from shared.client.answers import BatchCommand, BatchResult
+from shared.client.answers import CommandAnswer
 from shared.client.seen_writes import SeenWrites
 from shared.client.transport import ATTEMPTS, TeddyProblem, Transport, Unreachable
 from shared.clock import NewId
@@ -17,6 +17,29 @@ MOST_BYTES = 1_000_000
 
 LONGEST_PAUSE_SECONDS = 60.0
 """A rate limit of the API may ask for it."""
+
+
+class BatchCommand(TypedDict):
+    """`command`: its name, e.g. RecordMessage. `path`: the ids in its route's path. `body`: as its
+    route takes it. Without a key the client chooses one."""
+
+    command: str
+    path: NotRequired[dict[str, str]]
+    body: NotRequired[dict[str, Any]]
+    idempotency_key: NotRequired[str]
+
+
+class BatchResult(TypedDict):
+    """`status`: as of the command on its own. `answer` where it was executed, else `problem`;
+    `retry_after`: seconds, where the same command may succeed later, with `idempotency_key`."""
+
+    status: int
+    answer: NotRequired[CommandAnswer]
+    consistency_token: NotRequired[str]
+    replayed: NotRequired[bool]
+    problem: NotRequired[dict[str, Any]]
+    retry_after: NotRequired[int]
+    idempotency_key: NotRequired[str]
 
 
 class Batch:

@@ -11,10 +11,9 @@ import pytest
 
 from query_service.read_store.live_generation import LiveGeneration
 from query_service.read_store.mongo import MongoReadModels
-from query_service.read_store.port import (
+from query_service.read_store.port import ReadModelDatabase, ReadStoreUnavailable
+from query_service.read_store.violation_filter import (
     QueueEnd,
-    ReadModelDatabase,
-    ReadStoreUnavailable,
     ViolationFilter,
     ViolationOrder,
     ViolationStatus,

@@ -12,11 +12,10 @@ from query_service.read_store.port import (
     ChildFilter,
     FamilyCounts,
     PageEnd,
-    QueueEnd,
     ReadStoreUnavailable,
-    ViolationFilter,
     Violations,
 )
+from query_service.read_store.violation_filter import QueueEnd, ViolationFilter
 from query_service.read_store.violations import ListedViolations, listed_in
 from query_service.read_store.whole_child import SORTED_BY, After, Document, GenerationGone, Part
 from shared.read_models.deliveries import DeliveryDocument

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from query_service.read_store.port import (
+from query_service.read_store.violation_filter import (
     QueueEnd,
     ViolationFilter,
     ViolationOrder,

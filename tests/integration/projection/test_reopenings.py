@@ -2,7 +2,7 @@
 
 import pytest
 
-from query_service.read_store.port import ViolationFilter, ViolationStatus
+from query_service.read_store.violation_filter import ViolationFilter, ViolationStatus
 from query_service.read_store.violation_queue import violation_queue
 from shared.events.child import ChildEvent, Severity
 from shared.read_models.documents import Model

@@ -9,12 +9,8 @@ import pytest
 from query_service.queries.get_safety_violations import GetSafetyViolations
 from query_service.queries.query import RequestRefused
 from query_service.queries.visible_children import Forbidden
-from query_service.read_store.port import (
-    VIOLATIONS_APART,
-    ReadStoreUnavailable,
-    ViolationOrder,
-    ViolationStatus,
-)
+from query_service.read_store.port import VIOLATIONS_APART, ReadStoreUnavailable
+from query_service.read_store.violation_filter import ViolationOrder, ViolationStatus
 from shared.auth.access import Principal, Role
 from shared.events.child import Severity
 from tests.support.problem_documents import assert_problem
