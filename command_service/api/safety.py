@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute
-from command_service.api.openapi import UUID, RequestBody, between, documented, optional, sized
+from command_service.api.openapi import UUID, between, documented, optional, sized
 from command_service.child.commands import (
     AcknowledgeSafetyViolation,
     ConfigureAlerts,
@@ -19,6 +19,7 @@ from command_service.child.field_checks import (
     LABEL,
 )
 from shared.events.child import AlertChannel, Outcome, Severity
+from shared.http.bodies import RequestBody
 from shared.http.request_checks import ChildId, ViolationId
 
 router = APIRouter(route_class=CommandRoute, tags=["safety"])
