@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from query_service.api.app import create_app
 from query_service.api.exports import Exports
 from query_service.api.query_route import Edge
+from query_service.api.sql import SNAPSHOT_WAIT_SECONDS, Statements
 from query_service.api.streams import Streams
 from query_service.bus import ReadStoreOutage, Rendered
 from query_service.cache.answer_server import RedisAnswers
@@ -27,6 +28,8 @@ from query_service.read_store.whole_child import MongoWholeChild
 from query_service.registry import Ports, query_bus
 from query_service.settings import CACHE_IN_MEMORY, QuerySettings
 from query_service.shared_answers import SharedAnswers
+from query_service.sql.runner import SqlLimits, SqlRunner
+from query_service.sql.snapshots import snapshot_of_read_models
 from shared.audit.process import AuditProcess
 from shared.auth.access import Pseudonyms
 from shared.auth.from_settings import token_checks
@@ -83,8 +86,19 @@ def wire(
         max_wait_seconds=settings.max_wait_seconds,
         streams=Streams(settings.max_streams_per_subject),
         exports=Exports(exporter, settings.query_max_exports, metrics),
+        statements=_statements(settings, ports),
     )
     return QueryService(edge, registry, outage, Invalidation(cache, versions, ports.keyring))
+
+
+def _statements(settings: QuerySettings, ports: Ports) -> Statements:
+    limits = SqlLimits(
+        running=settings.query_max_statements,
+        snapshot_age=settings.sql_snapshot_seconds,
+        snapshot_wait=SNAPSHOT_WAIT_SECONDS,
+    )
+    runner = SqlRunner(limits, time.monotonic, ports.sql_snapshot)
+    return Statements(runner, settings.query_max_statements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +145,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(stores.close)
+            stack.push_async_callback(service.edge.statements.runner.close)
             stack.push_async_callback(checks.keys.close)
             stack.push_async_callback(storage.close)
             await stack.enter_async_context(audit.running())
@@ -163,6 +178,7 @@ def _stores(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered])
         MongoErasedList(keys_database, READ_SECONDS),
         StatementSigner(read_signing_key(settings.proof_key_file)),
         utc_now,
+        snapshot_of_read_models,
     )
     return Stores(ports, live, (write, read, key), key_store)
 

@@ -1,6 +1,6 @@
 """Every route of the query API: from path and parameters to a query."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
@@ -20,6 +20,7 @@ from query_service.api.query_route import (
     principal_of,
     result_of,
 )
+from query_service.api.sql import FORMATS, JSON, SqlAnswer, SqlProblemBody, SqlRoute, Statement
 from query_service.api.streams import EVENT_STREAM, EventStream
 from query_service.bus import HandlerDescription
 from query_service.cache.entries import CacheStatistics
@@ -61,10 +62,11 @@ streams = APIRouter(
     prefix="/parents/{parent_id}", tags=["parents"], responses=PROBLEMS, route_class=StrictRoute
 )
 numbers = APIRouter(tags=["system"], route_class=QueryRoute)
+sql = APIRouter(tags=["system"], route_class=SqlRoute)
 system = APIRouter(tags=["system"], route_class=StrictRoute)
 """With the numbers of the whole system: the process that answers."""
 
-ROUTERS = (children, receipts, records, parents, streams, numbers, system)
+ROUTERS = (children, receipts, records, parents, streams, numbers, sql, system)
 
 
 @children.get("", response_model=FoundChildren, openapi_extra=QUERY_HEADERS)
@@ -183,6 +185,29 @@ async def follow_family(request: Request, parent_id: ParentId) -> EventStream:
 def get_system_analytics() -> GetSystemAnalytics:
     """Numbers of the whole system, of no one in particular."""
     return GetSystemAnalytics()
+
+
+SQL_ANSWERS: dict[int | str, dict[str, Any]] = {
+    **problem_responses(401, 403, 406, 408, 413, 429, 503),
+    200: {
+        "content": {media_type: {} for media_type in FORMATS if media_type != JSON},
+        "headers": {
+            "X-As-Of": FRESHNESS["X-As-Of"],
+            "X-Truncated": {
+                "description": "`true`: there are more rows than the answer has.",
+                "schema": {"type": "string", "enum": ["true", "false"]},
+            },
+        },
+    },
+}
+SQL_ANSWERS[422] = {**SQL_ANSWERS[422], "model": SqlProblemBody}
+
+
+@sql.post("/sql", response_model=SqlAnswer, responses=SQL_ANSWERS)
+def run_sql(body: Statement) -> None:
+    """One SELECT over columns without personal data, of a snapshot of the read models. `Accept`
+    chooses JSON, CSV, Parquet, or a JSON object a line. Ids are pseudonyms that join tables, other
+    ones in each snapshot."""
 
 
 class RegisteredQueries(AnswerModel):

@@ -54,7 +54,8 @@ class FieldProblem:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error as the caller sees it. `code` is stable and ends the problem's `type`."""
+    """One error as the caller sees it. `code` is stable and ends the problem's `type`. `more`:
+    members of its own (RFC 9457, section 3.2)."""
 
     status: int
     code: str
@@ -62,6 +63,7 @@ class Problem:
     detail: str
     errors: Sequence[FieldProblem] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ProblemRaised(Exception):
@@ -165,6 +167,7 @@ def document_of(problem: Problem, instance: str = "", correlation_id: str = "") 
         "instance": instance,
         "code": problem.code,
         "correlation_id": correlation_id,
+        **problem.more,
     }
     if problem.errors:
         document["errors"] = [
