@@ -225,6 +225,15 @@ async def test_one_caller_has_one_turn_and_the_process_so_many(side: QuerySide):
     assert (await ask(side, "SELECT 1", callers[0])).status_code == 200
 
 
+async def test_who_has_an_answer_may_ask_again_at_once(side: QuerySide):
+    server = RunningServer(side)
+    headers = side.bearer(ANALYST)
+    async with httpx2.AsyncClient(base_url=await server.url(), headers=headers) as client:
+        answers = [await client.post(PATH, json={"sql": "SELECT 1"}) for _ in range(5)]
+    await server.stop()
+    assert [answer.status_code for answer in answers] == [200] * 5
+
+
 async def test_a_client_that_leaves_ends_its_statement_and_others_are_answered_meanwhile(
     side: QuerySide,
 ):
