@@ -18,8 +18,7 @@ from shared.http.request_context import CORRELATION, correlation_id_of
 
 MEDIA_TYPE = "application/problem+json"
 METHOD_NOT_ALLOWED = 405
-PLACES = ("body", "query", "path", "header")
-"""Where FastAPI says that a field is."""
+PLACES = ("body", "query", "path", "header")  # where FastAPI says that a field is
 
 UNKNOWN_PARAMETER = "unknown parameter"
 
@@ -54,8 +53,7 @@ class FieldProblem:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error as the caller sees it. `code` is stable and ends the problem's `type`. `more`:
-    members of its own (RFC 9457, section 3.2)."""
+    """One error as the caller sees it. `code` is stable, ends its `type`; `more`: own members."""
 
     status: int
     code: str
@@ -215,8 +213,7 @@ def _refused_by_framework(error: HTTPException) -> Problem:
 def _invalid_request(error: RequestValidationError) -> Problem:
     errors = [_field_problem(e) for e in error.errors()]
     if any(e["type"] == "json_invalid" for e in error.errors()):
-        detail = "The body is not valid JSON."
-        return Problem(400, "invalid-json", "Invalid JSON", detail, errors)
+        return Problem(400, "invalid-json", "Invalid JSON", "The body is not valid JSON.", errors)
     return invalid_request(
         "Fields are missing, unknown or of the wrong type; see `errors`.", *errors
     )
