@@ -45,7 +45,7 @@ class TooLarge(Exception):
     """The result has more bytes than an answer may have."""
 
 
-NICENESS = 10
+NICENESS = 5
 
 
 def limit_process(memory_mb: int, seconds: int, size: int) -> None:

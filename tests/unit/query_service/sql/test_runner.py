@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import io
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -31,7 +32,8 @@ CHILDREN = [
 ]
 VIOLATIONS = [{"child": 3, "severity": "high"}, {"child": 3, "severity": "low"}]
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(100000) a, range(1000000) b"
-SMALL = SqlLimits(rows=1_000, bytes=100_000, memory_mb=64, seconds=5)
+SMALL = SqlLimits(rows=1_000, bytes=100_000, memory_mb=64, seconds=30)
+"""Seconds for a machine that is busy with other tests."""
 
 
 def runner_of(limits: SqlLimits = SMALL) -> SqlRunner:
@@ -158,7 +160,7 @@ async def test_anything_else_is_refused_with_its_place(
     ],
 )
 async def test_a_hostile_statement_ends_and_the_next_is_answered(sql: str, what: str) -> None:
-    runner = runner_of(SqlLimits(rows=1_000, bytes=100_000, memory_mb=64, seconds=2))
+    runner = runner_of(replace(SMALL, seconds=2) if what == "time" else SMALL)
     try:
         with pytest.raises(SqlExceeded) as exceeded:
             await runner.run(sql, SqlFormat.JSON)
