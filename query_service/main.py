@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from query_service.api.app import create_app
 from query_service.api.exports import Exports
 from query_service.api.query_route import Edge
+from query_service.api.sql import SNAPSHOT_WAIT_SECONDS, Statements
 from query_service.api.streams import Streams
 from query_service.bus import ReadStoreOutage, Rendered
 from query_service.cache.answer_server import RedisAnswers
@@ -23,28 +24,22 @@ from query_service.metrics import QueryMetrics
 from query_service.pages.app import ServedPages
 from query_service.pages.sessions import Sessions
 from query_service.queries.exporter import ExportCursors, Exporter
-from query_service.read_store.live_generation import READ_SECONDS, LiveGeneration
-from query_service.read_store.mongo import MongoReadModels
-from query_service.read_store.whole_child import MongoWholeChild
 from query_service.registry import Ports, query_bus
 from query_service.settings import CACHE_IN_MEMORY, QuerySettings
 from query_service.shared_answers import SharedAnswers
+from query_service.sql.runner import SqlLimits, SqlRunner
+from query_service.stores import Stores, open_stores
 from shared.audit.process import AuditProcess
 from shared.auth.access import Pseudonyms
 from shared.auth.from_settings import token_checks
 from shared.auth.tokens import TokenVerifier
-from shared.clock import unix_seconds, utc_now
-from shared.event_store.mongo import MongoEventStore
+from shared.clock import unix_seconds
 from shared.http.callers import Caller
 from shared.http.edge import Around
 from shared.http.limits import rate_limits
 from shared.http.serving import Readiness
-from shared.keyring.erased_list import MongoErasedList
-from shared.keyring.key_file import KeyFile, WatchedKeyFile, read_key_file
-from shared.keyring.key_store import MongoKeyStore
-from shared.keyring.keyring import Keyring
-from shared.mongo import Mongo
-from shared.signing import ConsistencyTokens, StatementSigner, read_signing_key
+from shared.keyring.key_file import KeyFile, read_key_file
+from shared.signing import ConsistencyTokens
 from shared.tasks import in_background
 
 
@@ -86,27 +81,19 @@ def wire(
         max_wait_seconds=settings.max_wait_seconds,
         streams=Streams(settings.max_streams_per_subject),
         exports=Exports(exporter, settings.query_max_exports, metrics),
+        statements=_statements(settings, ports),
     )
     return QueryService(edge, registry, outage, Invalidation(cache, versions, ports.keyring))
 
 
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """The ports, and the connections behind them; they are opened when they are used."""
-
-    ports: Ports
-    live: LiveGeneration
-    mongos: tuple[Mongo, Mongo, Mongo]
-    key_store: MongoKeyStore
-
-    @property
-    def keys_mongo(self) -> Mongo:
-        return self.mongos[2]
-
-    async def close(self) -> None:
-        await self.key_store.close()
-        for mongo in self.mongos:
-            await mongo.close()
+def _statements(settings: QuerySettings, ports: Ports) -> Statements:
+    limits = SqlLimits(
+        running=settings.query_max_statements,
+        snapshot_age=settings.sql_snapshot_seconds,
+        snapshot_wait=SNAPSHOT_WAIT_SECONDS,
+    )
+    runner = SqlRunner(limits, time.monotonic, ports.sql_snapshot)
+    return Statements(runner, settings.query_max_statements)
 
 
 def build_app(settings: QuerySettings) -> FastAPI:
@@ -122,7 +109,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
         settings.cache_seconds_without_notices,
         settings.query_cache_bytes,
     )
-    stores = _stores(settings, keys, cache)
+    stores = open_stores(settings, keys, cache)
     storage = _share(settings, cache, stores)
     limits = rate_limits(settings, keys.index_key)
     service = wire(settings, stores.ports, cache, Caller(checks.verifier, limits, Pseudonyms()))
@@ -135,6 +122,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(stores.close)
+            stack.push_async_callback(service.edge.statements.runner.close)
             stack.push_async_callback(checks.keys.close)
             stack.push_async_callback(storage.close)
             stack.push_async_callback(pages.close)
@@ -154,28 +142,6 @@ def _pages(settings: QuerySettings, verifier: TokenVerifier, keys: KeyFile) -> S
     how = {"behind_tls": settings.behind_tls, "by_link": settings.pages_sign_in_links}
     sessions = Sessions(verifier, keys.signature_key, **how)
     return ServedPages(settings.pages_command_url, sessions)
-
-
-def _stores(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered]) -> Stores:
-    write, read, key = (
-        Mongo(url, settings.mongo_driver, silence_ms=round(READ_SECONDS * 1_000))
-        for url in (settings.write_mongo_url, settings.read_mongo_url, settings.keys_mongo_url)
-    )
-    keys_database = key.database(settings.keys_database)
-    key_store = MongoKeyStore(keys_database, READ_SECONDS)
-    database = read.database(settings.read_database)
-    live = LiveGeneration(database, time.monotonic, cache.clear)
-    ports = Ports(
-        MongoReadModels(database, live),
-        MongoWholeChild(database),
-        MongoEventStore(write.database(settings.write_database), READ_SECONDS),
-        Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size),
-        keys,
-        MongoErasedList(keys_database, READ_SECONDS),
-        StatementSigner(read_signing_key(settings.proof_key_file)),
-        utc_now,
-    )
-    return Stores(ports, live, (write, read, key), key_store)
 
 
 @dataclass(frozen=True, slots=True)

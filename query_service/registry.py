@@ -35,6 +35,7 @@ from query_service.queries.visible_children import VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
 from query_service.read_store.whole_child import WholeChild
 from query_service.settings import QuerySettings
+from query_service.sql.snapshots import MakeSnapshot
 from shared.clock import Clock
 from shared.event_store.port import EventStore
 from shared.keyring.erased_list import ErasedList
@@ -56,6 +57,7 @@ class Ports:
     erased: ErasedList
     proofs: StatementSigner
     clock: Clock
+    sql_snapshot: MakeSnapshot
 
 
 def query_bus(

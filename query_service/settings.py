@@ -71,6 +71,19 @@ class QuerySettings(
         description="Let a link sign in to the pages by the token behind its `#`, as the local "
         "stack does. Whoever sends somebody such a link signs them in as themselves.",
     )
+    query_max_statements: int = Field(
+        2,
+        ge=1,
+        description="Maximum number of concurrent SQL statements of this process, each in a "
+        "process of its own with up to 256 MiB; further ones are refused with 503.",
+    )
+    sql_snapshot_seconds: float = Field(
+        300.0,
+        ge=1,
+        le=3_600,
+        description="Maximum age of the snapshot that SQL statements read; from half of it on, "
+        "a statement has a new one made.",
+    )
     cache_max_entries: int = Field(
         20_000, ge=1, description="Maximum number of answers in the cache."
     )

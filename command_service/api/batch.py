@@ -11,12 +11,13 @@ from pydantic import BaseModel, Field
 
 from command_service.api.batch_items import Batch, Prepared, prepared, rates_of
 from command_service.api.batch_run import BatchRun
-from command_service.api.command_route import Edge, parse_body, read_body
+from command_service.api.command_route import Edge
 from command_service.api.openapi import IDEMPOTENCY_HEADER, CommandAnswer
 from command_service.bus.pipeline import allowed
 from shared.auth.access import Principal
 from shared.fault_points import FaultPoint, reached
 from shared.http.admission import OVERLOADED, SUBJECT_FULL
+from shared.http.bodies import parse_body, read_body
 from shared.http.direct_routes import DirectRoute
 from shared.http.limits import Shares
 from shared.http.problems import (

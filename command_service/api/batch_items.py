@@ -12,16 +12,14 @@ from pydantic import FailFast, Field
 from command_service.api import children, consents, conversations, lifecycle, safety
 from command_service.api.command_route import (
     KEY_LIMIT,
-    MAX_BODY_BYTES,
     CommandRequest,
     CommandRoute,
     Edge,
-    parse_body,
 )
-from command_service.api.errors import PROBLEMS, body_too_large
-from command_service.api.openapi import RequestBody
+from command_service.api.errors import PROBLEMS
 from command_service.bus.command_bus import SentCommand
 from shared.auth.access import Principal, RateClass, operation_of, rule_of
+from shared.http.bodies import MAX_BODY_BYTES, RequestBody, body_too_large, parse_body
 from shared.http.edge import PREFIX
 from shared.http.problems import (
     FieldProblem,

@@ -9,7 +9,6 @@ from command_service.api.command_route import CommandRequest, CommandRoute
 from command_service.api.consents import ConsentBody
 from command_service.api.openapi import (
     SUBJECT_OR_NULL,
-    RequestBody,
     between,
     documented,
     entries,
@@ -27,6 +26,7 @@ from command_service.child.field_checks import (
 )
 from shared.auth.access import Role
 from shared.events.child import ConsentPurpose
+from shared.http.bodies import RequestBody
 from shared.http.request_checks import ChildId
 
 router = APIRouter(route_class=CommandRoute, tags=["children"])

@@ -5,48 +5,34 @@ import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
-from command_service.api.errors import body_too_large, invalid_json, too_many_errors, too_slow
 from command_service.api.openapi import (
     CONSISTENCY_HEADER,
     IDEMPOTENCY_HEADER,
     LOCATION_HEADER,
     RECEIPT_HEADER,
     REPLAYED_HEADER,
-    RequestBody,
 )
 from command_service.bus.command_bus import CommandBus, CommandContext, CommandResult, SentRequest
 from shared.auth.access import Principal, Role
 from shared.clock import Clock, NewId
 from shared.fault_points import FaultPoint, reached
-from shared.field_wording import JsonRefused, read_json
-from shared.http.admission import admitted
+from shared.http.bodies import parse_body, read_body
 from shared.http.callers import Caller
 from shared.http.direct_routes import DirectRoute
 from shared.http.problems import FieldProblem, ProblemRaised, invalid_request
 from shared.http.request_checks import check_ids, refuse_parameters
 from shared.http.request_context import correlation_id_of, traceparent_of
 from shared.signing import ConsistencyTokens
-from shared.tasks import time_limit
-
-MAX_BODY_BYTES = 64 * 1_024
-MOST_ERRORS = 1_000
-
-READ_SECONDS = 4.0
-"""Longest a body may take: a request that trickles in keeps the connection of another."""
 
 KEY_LIMIT = "8..128 visible ASCII characters"
 
 _ACCEPTED = re.compile(r"[!-~]{8,128}")
 _KEY_BYTES = 16
-
-BodyT = TypeVar("BodyT", bound=RequestBody)
 
 
 class RequestKeys:
@@ -197,41 +183,3 @@ def _addresses(result: CommandResult, child: str) -> dict[str, str]:
     if "ChildErased" in result.events:
         return {RECEIPT_HEADER: f'<{child}/erasure-receipt>; rel="receipt"'}
     return {}
-
-
-async def read_body(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """The request gives its place to others meanwhile: who sends slowly keeps nobody waiting.
-
-    Raises the problem 413 without reading on when the body is too large, 408 when it is late, 503
-    when no place is free once it is there.
-    """
-    body = bytearray()  # a list of what arrived would cost 40 bytes for each that came alone
-    with admitted(request).waiting():
-        try:
-            async with time_limit(READ_SECONDS):
-                async for chunk in request.stream():
-                    if len(body) + len(chunk) > most_bytes:
-                        raise ProblemRaised(body_too_large(most_bytes))
-                    body += chunk
-        except TimeoutError:
-            raise ProblemRaised(too_slow(READ_SECONDS)) from None
-    return bytes(body)
-
-
-def parse_body(model: type[BodyT], raw: bytes, *, is_read: bool = False) -> BodyT:
-    """No body at all is an empty object. `is_read`: it is part of a body that was read strictly.
-    Raises the problems 400 and 422."""
-    try:
-        if raw and not is_read:
-            read_json(raw)
-        return model.model_validate_json(raw or b"{}")
-    except JsonRefused as refused:
-        raise ProblemRaised(invalid_json(str(refused))) from None
-    except ValidationError as error:
-        if error.error_count() > MOST_ERRORS:
-            raise ProblemRaised(too_many_errors(MOST_ERRORS)) from None
-        problems = error.errors(include_url=False, include_input=False)
-        if problems[0]["type"] == "json_invalid":
-            # what the strict check lets pass and the parser does not
-            raise ProblemRaised(invalid_json("must be JSON without unpaired surrogates")) from None
-        raise RequestValidationError(problems) from None

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Path
 from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute
-from command_service.api.openapi import RequestBody, documented, sized
+from command_service.api.openapi import documented, sized
 from command_service.child.commands import GiveConsent, WithdrawConsent
 from command_service.child.field_checks import NOTICE_VERSION
 from shared.events.child import ConsentMethod, ConsentPurpose
+from shared.http.bodies import RequestBody
 from shared.http.problems import FieldProblem, ProblemRaised, invalid_request
 from shared.http.request_checks import ChildId
 

@@ -6,10 +6,11 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute
-from command_service.api.openapi import UUID, RequestBody, between, documented, entries, optional
+from command_service.api.openapi import UUID, between, documented, entries, optional
 from command_service.child.commands import EndConversation, RecordMessage, StartConversation
 from command_service.child.field_checks import LABEL, LABELS, WORD_COUNT
 from shared.events.child import Speaker
+from shared.http.bodies import RequestBody
 from shared.http.request_checks import ChildId, ConversationId
 
 router = APIRouter(route_class=CommandRoute, tags=["conversations"])

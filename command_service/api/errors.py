@@ -34,7 +34,7 @@ from command_service.child.errors import (
 from shared.audit.record import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.exchange import AUDIT_UNAVAILABLE
-from shared.http.problems import FieldProblem, Problem, ProblemTable, invalid_request
+from shared.http.problems import FieldProblem, Problem, ProblemTable
 
 REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
     Forbidden: (403, "Not allowed"),
@@ -117,28 +117,3 @@ PROBLEMS: ProblemTable = {
     StoreUnavailable: _unavailable,
     AuditUnavailable: lambda _: AUDIT_UNAVAILABLE,
 }
-
-
-def invalid_json(must: str) -> Problem:
-    detail = "The body is not valid JSON."
-    return Problem(400, "invalid-json", "Invalid JSON", detail, [FieldProblem("body", must)])
-
-
-def too_many_errors(most: int) -> Problem:
-    limit = f"{most} errors"
-    problem = FieldProblem("body", f"must not have more than {limit}", limit)
-    return invalid_request("Correct the body.", problem)
-
-
-def body_too_large(most_bytes: int) -> Problem:
-    limit = f"{most_bytes} bytes"
-    problem = FieldProblem("body", f"must not exceed {limit}", limit)
-    return Problem(413, "body-too-large", "Body too large", "Send a smaller body.", [problem])
-
-
-def too_slow(seconds: float) -> Problem:
-    limit = f"{seconds:g} s"
-    problem = FieldProblem("body", f"must arrive within {limit}", limit)
-    close = {"Connection": "close"}  # the rest of the body is not waited for
-    detail = "Send the body without a pause."
-    return Problem(408, "body-too-slow", "Body too slow", detail, [problem], close)

@@ -4,9 +4,10 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute
-from command_service.api.openapi import RequestBody, documented, sized
+from command_service.api.openapi import documented, sized
 from command_service.child.commands import DeactivateChild, EraseChild, ReactivateChild
 from command_service.child.field_checks import REASON
+from shared.http.bodies import RequestBody
 from shared.http.request_checks import ChildId
 
 router = APIRouter(route_class=CommandRoute, tags=["lifecycle"])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from command_service.child.field_checks import Limit
 from shared.auth.access import SUBJECT
@@ -23,12 +23,6 @@ IDEMPOTENCY_PARAMETER: dict[str, Any] = {
     "schema": {"type": "string", "minLength": 8, "maxLength": 128, "pattern": "^[!-~]+$"},
     "example": "9f1c6a52-8f0e-4f4e-9d55-7d1c1f2b3a60",
 }
-
-
-class RequestBody(BaseModel):
-    """Types are checked here, limits by the domain; the schema shows both."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 def between(limit: Limit) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from command_service.api.command_route import CommandRequest, CommandRoute
 from command_service.api.openapi import (
     SUBJECT_OR_NULL,
     UUID,
-    RequestBody,
     between,
     documented,
     optional,
@@ -31,6 +30,7 @@ from command_service.child.field_checks import (
     REASON,
 )
 from shared.events.child import AlertChannel, Outcome, Severity
+from shared.http.bodies import RequestBody
 from shared.http.request_checks import ChildId, ViolationId
 
 router = APIRouter(route_class=CommandRoute, tags=["safety"])

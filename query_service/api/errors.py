@@ -1,6 +1,7 @@
 """The one table from this service's errors to problem documents."""
 
 from query_service.api.exports import ExportUnderWay, TooManyExports
+from query_service.api.sql import ClientGone
 from query_service.api.streams import TooManyStreams
 from query_service.cache.freshness import ReadModelLate
 from query_service.queries.query import RequestRefused
@@ -11,6 +12,8 @@ from query_service.queries.visible_children import (
     ParentNotFound,
 )
 from query_service.read_store.port import ReadStoreUnavailable
+from query_service.sql.runner import SqlExceeded, SqlRefused, TooManyStatements
+from query_service.sql.snapshots import SnapshotBeingMade
 from shared.audit.record import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.exchange import AUDIT_UNAVAILABLE
@@ -27,6 +30,12 @@ from shared.keyring.keyring import UnknownKek
 SOON = {"Retry-After": "1"}
 A_LITTLE_LATER = {"Retry-After": "10"}
 LATER = {"Retry-After": "60"}
+A_SELECT = "one SELECT in DuckDB's dialect"
+EXCEEDED = {
+    "time": ("sql-too-long", "The statement takes too long"),
+    "memory": ("sql-too-much-memory", "The statement needs too much memory"),
+    "bytes": ("sql-too-large", "The answer is too large"),
+}
 
 
 def _request_refused(error: RequestRefused) -> Problem:
@@ -39,6 +48,19 @@ def _forbidden(error: Forbidden) -> Problem:
     message = str(error)
     detail = f"{message[0].upper()}{message[1:]}."
     return Problem(403, "forbidden", "Not allowed", detail)
+
+
+def _sql_refused(error: SqlRefused) -> Problem:
+    place = {} if error.line is None else {"line": error.line, "column": error.column}
+    field = FieldProblem("sql", f"must be {A_SELECT}", A_SELECT)
+    return Problem(422, "sql-refused", "Statement refused", str(error), [field], more=place)
+
+
+def _sql_exceeded(error: SqlExceeded) -> Problem:
+    code, title = EXCEEDED[error.what]
+    detail = f"{title}: it may have {error.most}. Ask for less, or for a part at a time."
+    field = FieldProblem("sql", f"must be done with {error.most}", error.most)
+    return Problem(422, code, title, detail, [field])
 
 
 def _unavailable(what: str, detail: str) -> Problem:
@@ -81,6 +103,24 @@ PROBLEMS: ProblemTable = {
         "Too many concurrent exports; retry the request.",
         headers=A_LITTLE_LATER,
     ),
+    SqlRefused: _sql_refused,
+    SqlExceeded: _sql_exceeded,
+    TooManyStatements: lambda _: Problem(
+        503,
+        "overloaded",
+        "Overloaded",
+        "Too many concurrent SQL statements; retry the request.",
+        headers=A_LITTLE_LATER,
+    ),
+    SnapshotBeingMade: lambda _: Problem(
+        503,
+        "sql-snapshot-being-made",
+        "Snapshot being made",
+        "The snapshot that statements read is being made; retry the request.",
+        headers=A_LITTLE_LATER,
+    ),
+    # on the record only: nobody is there to read it
+    ClientGone: lambda _: Problem(499, "client-gone", "Client gone", "The client has left."),
     ReadModelLate: lambda _: Problem(
         503,
         "read-model-late",

@@ -114,14 +114,18 @@ class Exports:
 class ExportStream(StreamingResponse):
     """The answer with `lines`; they are closed and its slot is given back however it ends."""
 
+    too_slow = "export_client_too_slow"
+    """On the log, of a reader that takes nothing."""
+
     def __init__(
         self,
         lines: AsyncGenerator[bytes, None],
         slot: ExitStack,
         headers: dict[str, str],
         reader_seconds: float,
+        media_type: str = JSON_LINES,
     ) -> None:
-        super().__init__(lines, headers=headers, media_type=JSON_LINES)
+        super().__init__(lines, headers=headers, media_type=media_type)
         self._lines = lines
         self._slot = slot
         self._reader_seconds = reader_seconds
@@ -138,7 +142,7 @@ class ExportStream(StreamingResponse):
             async with aclosing(self._lines):
                 await super().__call__(scope, receive, send_in_time)
         except ReaderTooSlow:
-            log.info("export_client_too_slow")
+            log.info(self.too_slow)
             if hang_up(scope):
                 await self.listen_for_disconnect(receive)
         finally:

@@ -21,10 +21,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from query_service.queries.exporter import CURSOR_LENGTH as EXPORT_CURSOR_LENGTH
-from query_service.queries.get_safety_violations import GetSafetyViolations
 from query_service.queries.search_children import SearchChildren, VisibleStatus
-from query_service.read_store.violation_filter import ViolationOrder, ViolationStatus
-from shared.events.child import Severity
 from shared.field_wording import refused
 from shared.read_models.documents import EngagementLevel, SafetyStatus
 
@@ -239,18 +236,3 @@ class Search(Page):
 
     def to_query(self) -> SearchChildren:
         return SearchChildren(**self.model_dump())
-
-
-class Queue(Page):
-    status: ViolationStatus = Field(ViolationStatus.OPEN, description="Open ones, or which.")
-    severity: Severity | None = Field(None, description="Only violations of this severity.")
-    assignee: Annotated[str, Within(1, 128)] | None = Field(
-        None, description="Only violations that are assigned to this subject."
-    )
-    sort: ViolationOrder = Field(
-        ViolationOrder.SEVERITY,
-        description="`severity`: the most severe first, and of one severity the oldest.",
-    )
-
-    def to_query(self) -> GetSafetyViolations:
-        return GetSafetyViolations(**self.model_dump())

@@ -14,6 +14,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from query_service.api.exports import Exports
+from query_service.api.sql import Statements
 from query_service.api.streams import Streams
 from query_service.bus import Detail, QueryBus, QueryResult, Rendered
 from query_service.cache.freshness import NoRoomToWait, ProjectedVersions, Waits
@@ -110,6 +111,7 @@ class Edge:
     max_wait_seconds: float
     streams: Streams
     exports: Exports
+    statements: Statements
 
 
 def edge_of(request: Request) -> Edge:

@@ -2,8 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import Field
+from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, StreamingResponse
 
 from query_service.api.exports import JSON_LINES, ExportStream, export_headers, gzipped, takes_gzip
@@ -14,7 +13,6 @@ from query_service.api.parameters import (
     Days,
     Page,
     PeriodPage,
-    Queue,
     Search,
     SeriesDays,
 )
@@ -30,10 +28,9 @@ from query_service.api.query_route import (
     principal_of,
     result_of,
 )
+from query_service.api.queue_parameters import Queue
 from query_service.api.streams import EVENT_STREAM, EventStream
-from query_service.bus import HandlerDescription
-from query_service.cache.entries import CacheStatistics
-from query_service.queries.answers import AnswerModel
+from query_service.api.system_routes import numbers, sql, system
 from query_service.queries.export_child import ExportChild, ExportLine
 from query_service.queries.get_alert_policy import AlertPolicyInForce, GetAlertPolicy
 from query_service.queries.get_alerts import Alerts, GetAlerts
@@ -45,11 +42,9 @@ from query_service.queries.get_child_series import ChildSeries, GetChildSeries
 from query_service.queries.get_children_by_parent import Family, GetChildrenByParent
 from query_service.queries.get_erasure_receipt import ErasureReceipt, GetErasureReceipt
 from query_service.queries.get_safety_violations import GetSafetyViolations, SafetyViolations
-from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
 from query_service.queries.search_children import FoundChildren, SearchChildren
 from query_service.queries.visible_children import ParentNotFound, Scope
 from shared.audit.record import audit_as
-from shared.auth.access import operation_of
 from shared.http.problems import problem_responses
 from shared.http.request_checks import ChildId, ParentId, StrictRoute
 
@@ -74,11 +69,7 @@ streams = APIRouter(
     prefix="/parents/{parent_id}", tags=["parents"], responses=PROBLEMS, route_class=StrictRoute
 )
 incidents = APIRouter(tags=["safety"], responses=OF_NO_ONE, route_class=QueryRoute)
-numbers = APIRouter(tags=["system"], route_class=QueryRoute)
-system = APIRouter(tags=["system"], route_class=StrictRoute)
-"""With the numbers of the whole system: the process that answers."""
-
-ROUTERS = (children, receipts, records, parents, streams, incidents, numbers, system)
+ROUTERS = (children, receipts, records, parents, streams, incidents, numbers, sql, system)
 
 
 @children.get("", response_model=FoundChildren, openapi_extra=QUERY_HEADERS)
@@ -215,45 +206,3 @@ def get_safety_violations(queue: Annotated[Queue, Query()]) -> GetSafetyViolatio
     """The violations of all children for which every condition holds: without one all that are
     open, the most severe first, and of one severity the oldest."""
     return queue.to_query()
-
-
-@numbers.get(
-    "/system/analytics",
-    response_model=SystemAnalytics,
-    responses={**UNCHANGED, **OF_NO_ONE},
-    openapi_extra=QUERY_HEADERS,
-)
-def get_system_analytics() -> GetSystemAnalytics:
-    """Numbers of the whole system, of no one in particular."""
-    return GetSystemAnalytics()
-
-
-class RegisteredQueries(AnswerModel):
-    queries: list[HandlerDescription]
-
-
-class CacheCleared(AnswerModel):
-    removed: int = Field(description="Number of dropped answers.")
-
-
-def allowed(request: Request) -> None:
-    """Raises Forbidden for who may not do the route's operation."""
-    Scope.of(principal_of(request), operation_of(request.scope["route"].name))
-
-
-@system.get("/queries", responses=OF_NO_ONE, dependencies=[Depends(allowed)])
-async def get_query_bus(request: Request) -> RegisteredQueries:
-    """The queries that the bus answers, and who may ask them."""
-    return RegisteredQueries(queries=edge_of(request).bus.handlers)
-
-
-@system.get("/cache", responses=OF_NO_ONE, dependencies=[Depends(allowed)])
-async def get_cache_statistics(request: Request) -> CacheStatistics:
-    """Of the process that answers; each has its own cache."""
-    return edge_of(request).cache.statistics()
-
-
-@system.delete("/cache", responses=OF_NO_ONE, dependencies=[Depends(allowed)])
-async def clear_cache(request: Request) -> CacheCleared:
-    """Drop every cached answer of the process that answers."""
-    return CacheCleared(removed=edge_of(request).cache.clear())

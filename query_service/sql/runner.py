@@ -1,13 +1,8 @@
 """Runs a caller's SQL: a snapshot that is at most so old, and a process for each statement."""
 
 import asyncio
-import os
-import shutil
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,20 +10,23 @@ from typing import Any
 import orjson
 import structlog
 
-from query_service.read_store.port import ReadStoreUnavailable
 from query_service.sql import engine
+from query_service.sql.child_process import output_of
+from query_service.sql.snapshots import MAKING_SECONDS, MakeSnapshot, Snapshots
+from query_service.sql.tables import TABLES
 
 ENGINE = Path(engine.__file__)
-SNAPSHOT = engine.SNAPSHOT
-KILLED_BY_CPU_LIMIT = -9
-SNAPSHOT_SECONDS = 120.0
-"""Longest the making of a snapshot may take."""
+KILLED = -9
+TABLE_NAMES = frozenset(table.name for table in TABLES)
 
 log = structlog.get_logger(__name__)
 
 
 class SqlFormat(StrEnum):
+    """`JSON`: an array of arrays; `JSONL`: an object a line."""
+
     JSON = "json"
+    JSONL = "jsonl"
     CSV = "csv"
     PARQUET = "parquet"
 
@@ -36,14 +34,16 @@ class SqlFormat(StrEnum):
 @dataclass(frozen=True, slots=True)
 class SqlLimits:
     """Of one statement: rows and bytes of its result, memory of the engine, seconds. And how many
-    run at a time, and how many seconds old the snapshot may be."""
+    run at a time, how many seconds old the snapshot may be, and how many a statement waits for one
+    where there is none."""
 
     rows: int = 10_000
     bytes: int = 8 * 2**20
     memory_mb: int = 256
     seconds: int = 10
     running: int = 2
-    snapshot_age: float = 60.0
+    snapshot_age: float = 300.0
+    snapshot_wait: float = MAKING_SECONDS
 
 
 class SqlRefused(Exception):
@@ -61,11 +61,13 @@ class SqlRefused(Exception):
 
 
 class SqlExceeded(Exception):
-    """The statement needs more than it may: `what` is `time`, `memory` or `bytes`."""
+    """The statement needs more than it may: `what` is `time`, `memory` or `bytes`; `most`: how much
+    it may."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, most: str) -> None:
         super().__init__(what)
         self.what = what
+        self.most = most
 
 
 class TooManyStatements(Exception):
@@ -75,149 +77,86 @@ class TooManyStatements(Exception):
 @dataclass(frozen=True, slots=True)
 class SqlResult:
     """`columns`: `{"name", "type"}` of each; `rows`: how many; `truncated`: there are more. `body`
-    in the format asked for. `as_of`: all that was stored until then is in it; None: unknown."""
+    in the format asked for. `tables`: those that were read. `as_of`: all that was stored until then
+    is in it; None: unknown."""
 
     columns: list[dict[str, str]]
     rows: int
     truncated: bool
+    tables: tuple[str, ...]
     body: bytes
     as_of: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
-    folder: Path
-    made_at: float
-    as_of: str | None
-
-
-MakeSnapshot = Callable[[Path], Awaitable[str | None]]
-"""Writes the snapshot to a new file; returns its `as_of`. Raises ReadStoreUnavailable."""
-
-
-async def snapshot_of_read_models(file: Path) -> str | None:
-    """A MakeSnapshot. The read models' settings are in the environment of this process, which the
-    snapshot's process inherits and the engine's does not."""
-    try:
-        async with asyncio.timeout(SNAPSHOT_SECONDS):
-            command = ("-m", "query_service.sql.snapshot", str(file))
-            code, said = await _ran(command, env=dict(os.environ))
-    except TimeoutError:
-        code, said = -1, b""
-    if code != 0:
-        log.warning("sql_snapshot_failed", exit_code=code)
-        raise ReadStoreUnavailable("no snapshot for SQL could be made")
-    return said.decode().strip() or None
-
-
-@dataclass(slots=True, eq=False)
 class SqlRunner:
-    """`monotonic`: seconds."""
+    """Close it: it keeps a snapshot on the disk."""
 
-    limits: SqlLimits
-    monotonic: Callable[[], float]
-    make_snapshot: MakeSnapshot
-    _snapshot: _Snapshot | None = field(default=None, init=False)
-    _making: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
-    _running: int = field(default=0, init=False)
+    def __init__(
+        self, limits: SqlLimits, monotonic: Callable[[], float], make_snapshot: MakeSnapshot
+    ) -> None:
+        """`monotonic`: seconds."""
+        self.limits = limits
+        self._monotonic = monotonic
+        self._snapshots = Snapshots(
+            make_snapshot, monotonic, limits.snapshot_age, limits.snapshot_wait
+        )
+        self._running = 0
 
-    async def run(self, sql: str, form: SqlFormat) -> SqlResult:
-        """Raises SqlRefused, SqlExceeded, TooManyStatements or ReadStoreUnavailable."""
+    async def run(self, sql: str, form: SqlFormat, most_rows: int | None = None) -> SqlResult:
+        """`most_rows`: of the result, within the limits; None: the limit. Whoever cancels it ends
+        the statement. Raises SqlRefused, SqlExceeded, TooManyStatements, SnapshotBeingMade or
+        ReadStoreUnavailable."""
         if self._running >= self.limits.running:
             raise TooManyStatements
         self._running += 1
         try:
-            async with self._place() as (place, as_of):
-                head, body = await self._evaluate(sql, form, place)
+            async with self._snapshots.place() as (place, as_of):
+                head, body = await self._evaluate(sql, form, most_rows, place)
         finally:
             self._running -= 1
-        return SqlResult(head["columns"], head["rows"], head["truncated"], body, as_of)
+        tables = tuple(name for name in head["tables"] if name in TABLE_NAMES)
+        return SqlResult(head["columns"], head["rows"], head["truncated"], tables, body, as_of)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Remove what is on the disk."""
-        if self._snapshot is not None:
-            shutil.rmtree(self._snapshot.folder, ignore_errors=True)
-            self._snapshot = None
-
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[tuple[Path, str | None]]:
-        """A folder with nothing but the snapshot, linked: a newer one may take its place."""
-        async with self._making:
-            snapshot = await self._recent()
-            place = _folder()
-            os.link(snapshot.folder / SNAPSHOT, place / SNAPSHOT)
-        try:
-            yield place, snapshot.as_of
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
-
-    async def _recent(self) -> _Snapshot:
-        known = self._snapshot
-        if known is not None and self.monotonic() - known.made_at < self.limits.snapshot_age:
-            return known
-        made_at, folder = self.monotonic(), _folder()
-        try:
-            as_of = await self.make_snapshot(folder / SNAPSHOT)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        self.close()
-        self._snapshot = _Snapshot(folder, made_at, as_of)
-        return self._snapshot
+        await self._snapshots.close()
 
     async def _evaluate(
-        self, sql: str, form: SqlFormat, place: Path
+        self, sql: str, form: SqlFormat, most_rows: int | None, place: Path
     ) -> tuple[dict[str, Any], bytes]:
-        asked = {"sql": sql, "format": form.value, **self._bounds}
+        asked = {"sql": sql, "format": form.value, **self._bounds(most_rows)}
+        began, seconds = self._monotonic(), self.limits.seconds
         try:
-            async with asyncio.timeout(self.limits.seconds):
+            async with asyncio.timeout(seconds):
                 # -I: nothing of the environment or the working folder decides what is imported
                 command = ("-I", str(ENGINE))
-                code, said = await _ran(command, orjson.dumps(asked), cwd=place, env={})
+                code, said = await output_of(command, orjson.dumps(asked), cwd=place, env={})
         except TimeoutError:
-            raise SqlExceeded("time") from None
-        if code == KILLED_BY_CPU_LIMIT:
-            raise SqlExceeded("time")
+            raise self._exceeded("time") from None
+        if code == KILLED and self._monotonic() - began >= seconds:  # by the limit of its CPU
+            raise self._exceeded("time")
         if code != 0:  # killed, or without memory outside of the engine's own bound
             log.warning("sql_engine_ended", exit_code=code)
-            raise SqlExceeded("memory")
+            raise self._exceeded("memory")
         first, _, body = said.partition(b"\n")
         head: dict[str, Any] = orjson.loads(first)
         if "refused" in head:
             raise SqlRefused(**head["refused"])
         if "exceeded" in head:
-            raise SqlExceeded(head["exceeded"])
+            raise self._exceeded(head["exceeded"])
         return head, body
 
-    @property
-    def _bounds(self) -> dict[str, int]:
+    def _exceeded(self, what: str) -> SqlExceeded:
         of = self.limits
-        return {
-            "rows": of.rows,
-            "bytes": of.bytes,
-            "memory_mb": of.memory_mb,
-            "seconds": of.seconds,
+        most = {
+            "time": f"{of.seconds} s",
+            "memory": f"{of.memory_mb} MiB",
+            "bytes": f"{of.bytes} bytes",
         }
+        return SqlExceeded(what, most[what])
 
-
-def _folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="teddy-sql-"))
-
-
-async def _ran(arguments: Sequence[str], sent: bytes = b"", **place: Any) -> tuple[int, bytes]:
-    """Exit code and output of a Python process, which does not outlive the call."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        **place,
-    )
-    try:
-        said, _ = await process.communicate(sent)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode or 0, said
+    def _bounds(self, most_rows: int | None) -> dict[str, int]:
+        of = self.limits
+        rows = of.rows if most_rows is None else min(most_rows, of.rows)
+        bounds = {"bytes": of.bytes, "memory_mb": of.memory_mb, "seconds": of.seconds}
+        return {"rows": rows, **bounds}

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import orjson
 
+from query_service.sql.engine import NICENESS
 from query_service.sql.tables import TABLES, Column, Kind, Table
 from shared.clock import iso
 from shared.mongo import Database, Document, Mongo
@@ -25,6 +26,8 @@ from shared.settings import ReadStoreSettings, load_settings
 
 KEY_BYTES, PSEUDONYM_BITS = 32, 53
 BATCH = 5_000
+ENGINE: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "256MB"}
+"""Of whatever writes the file: by itself it would take most of the machine's memory."""
 
 Convert = Callable[[Any], Any]
 
@@ -46,7 +49,7 @@ async def write_snapshot(database: Database, file: Path) -> datetime | None:
     as_of = await projected_through(database)
     generation, pseudonyms = await live_generation(database), Pseudonyms()
     lines = file.with_suffix(".jsonl")
-    with duckdb.connect(str(file)) as snapshot:
+    with duckdb.connect(str(file), config=ENGINE) as snapshot:
         for table in TABLES:
             try:
                 await _write_lines(database, generation, table, pseudonyms, lines)
@@ -72,15 +75,17 @@ async def _write_lines(
     database: Database, generation: Generation, table: Table, pseudonyms: Pseudonyms, lines: Path
 ) -> None:
     converters = [(each.name, each.field, _converter(each, pseudonyms)) for each in table.columns]
-    wanted = {each.field: 1 for each in table.columns}
+    wanted = {"_id": 0} | {each.field: 1 for each in table.columns}
     shown: Document = {}
     if table.model is Model.CHILDREN:
         shown = {"status": {"$ne": ChildStatus.ERASED.value}}
     found = generation.collection(database, table.model).find(shown, wanted, batch_size=BATCH)
     with lines.open("xb") as file:
-        async for document in found:
-            row = {name: convert(document.get(field)) for name, field, convert in converters}
-            file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        # a batch at a time: asking for each document takes longer than all that is done with it
+        while documents := await found.to_list(BATCH):
+            for document in documents:
+                row = {name: convert(document.get(field)) for name, field, convert in converters}
+                file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def _converter(column: Column, pseudonyms: Pseudonyms) -> Convert:
@@ -94,6 +99,7 @@ def _converter(column: Column, pseudonyms: Pseudonyms) -> Convert:
 
 
 async def main(file: Path) -> None:
+    os.nice(NICENESS)
     settings = load_settings(ReadStoreSettings)
     mongo = Mongo(settings.read_mongo_url, settings.mongo_driver)
     try:

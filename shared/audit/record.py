@@ -32,6 +32,7 @@ class AuditRecord(NamedTuple):
     """`operation` is a command's or query's name; `outcome` is accepted, unchanged, replayed,
     answered, not-modified, or a refusal's code. `address` is the client's. `anchor` is where the
     child's stream ends after an accepted command: the trail vouches for the event store by it.
+    `tables`: those that a SQL statement read; the statement itself may hold what its author typed.
     """
 
     at: datetime
@@ -43,6 +44,7 @@ class AuditRecord(NamedTuple):
     correlation_id: str = ""
     children: tuple[str, ...] = ()
     anchor: StreamPosition | None = None
+    tables: tuple[str, ...] = ()
 
     def content(self, sequence: int) -> Record:
         """What its line says."""
@@ -59,6 +61,8 @@ class AuditRecord(NamedTuple):
         }
         if self.anchor is not None:
             content["anchor"] = {"version": self.anchor.version, "hash": self.anchor.hash}
+        if self.tables:
+            content["tables"] = self.tables
         return content
 
 
@@ -77,7 +81,7 @@ def read_line(line: str) -> Record | None:
 
 
 def _is_whole(record: Record) -> bool:
-    children = record["children"]
+    children, tables = record["children"], record.get("tables", [])
     return (
         type(record["sequence"]) is int
         and {type(text) for text in _texts(record)} == {str}
@@ -85,6 +89,8 @@ def _is_whole(record: Record) -> bool:
         and type(children) is list
         and {type(child) for child in children} <= {str}
         and _is_anchor(record.get("anchor"))
+        and type(tables) is list
+        and {type(table) for table in tables} <= {str}
     )
 
 
@@ -102,23 +108,28 @@ def children_of(ids: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class AuditedRequest:
-    """What is known of a request under way. `recorded`: its record is in the trail already."""
+    """What is known of a request under way. `recorded`: its record is in the trail already.
+    `shows`: its answer is what was read, whatever its method."""
 
     address: str
     operation: str | None = None
     children: tuple[str, ...] = ()
     recorded: bool = False
+    shows: bool = False
+    tables: tuple[str, ...] = ()
 
 
 under_way: ContextVar[AuditedRequest | None] = ContextVar("audited_request", default=None)
 """The request that the calling task works on; None outside of HTTP."""
 
 
-def audit_as(operation: str, children: Iterable[str]) -> None:
-    """What the request under way asks, and whose data its answer holds."""
+def audit_as(operation: str, children: Iterable[str], tables: Iterable[str] = ()) -> None:
+    """What the request under way has read, and whose data its answer holds; or the tables, where it
+    is nobody's."""
     request = under_way.get()
     if request is not None:
         request.operation, request.children = operation, children_of(children)
+        request.shows, request.tables = True, tuple(tables)
 
 
 class AuditUnavailable(StoreUnavailable):

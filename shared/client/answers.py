@@ -18,6 +18,23 @@ class CommandAnswer(TypedDict):
     ignored: NotRequired[list[str]]
 
 
+class SqlColumn(TypedDict):
+    """`type`: DuckDB's."""
+
+    name: str
+    type: str
+
+
+class SqlRows(TypedDict):
+    """`rows`: the values of each in the order of `columns`. `truncated`: there are more.
+    `as_of`: everything stored until then is in it; None: unknown."""
+
+    columns: list[SqlColumn]
+    rows: list[list[Any]]
+    truncated: bool
+    as_of: str | None
+
+
 class ErasureReceipt(TypedDict):
     """`receipt` is the rest as a signed statement; `outstanding` names steps not yet done."""
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx2
 
 from shared.client import answers
-from shared.client.batch import Batch
+from shared.client.batch import Batch, BatchCommand, BatchResult
 from shared.client.export import Download
 from shared.client.freshness import FreshAnswer
 from shared.client.seen_writes import SeenWrites
@@ -70,9 +70,7 @@ class Calls:
         self._seen.remember(answer["child_id"], answer["version"], token)
         return answer
 
-    async def send_commands(
-        self, commands: Sequence[answers.BatchCommand]
-    ) -> list[answers.BatchResult]:
+    async def send_commands(self, commands: Sequence[BatchCommand]) -> list[BatchResult]:
         """Any number of commands in few requests, e.g. what a bear stored while offline; the result
         of each, in their order. Commands of one child are executed in their order; a command that
         may succeed later, and those of its child behind it, are sent again, as are requests that

@@ -127,6 +127,19 @@ class TeddyClient(Commands):
     async def get_system_analytics(self) -> dict[str, Any]:
         return await self.ask(path_of("system", "analytics"))
 
+    async def sql(self, statement: str, max_rows: int | None = None) -> answers.SqlRows:
+        """What one SELECT in DuckDB's dialect finds in columns without personal data; roles analyst
+        and admin. At most `max_rows` (10,000) rows.
+
+        Raises TeddyProblem; the body of `sql-refused` has `line` and `column`, where known.
+        """
+        body: dict[str, Any] = {"sql": statement}
+        if max_rows is not None:
+            body["max_rows"] = max_rows
+        response = await self._query.request("POST", path_of("sql"), body)
+        rows: answers.SqlRows = response.json()
+        return rows
+
     async def get_alerts(
         self, parent_id: str, limit: int = 20, cursor: str | None = None
     ) -> answers.Alerts:

@@ -69,7 +69,8 @@ class Records:
             return
         known.recorded = True
         entry = self._entry(known, scope, status)
-        if status is not None and status < REFUSED_FROM and scope["method"] in READS:
+        shows = known.shows or scope["method"] in READS
+        if status is not None and status < REFUSED_FROM and shows:
             await self._trail.record(entry)
         else:
             self._trail.note(entry)
@@ -87,6 +88,7 @@ class Records:
             correlation_id=state.get("correlation_id", ""),
             children=known.children
             or children_of([str(scope.get("path_params", {}).get("child_id", ""))]),
+            tables=known.tables,
         )
 
 

@@ -18,8 +18,7 @@ from shared.http.request_context import CORRELATION, correlation_id_of
 
 MEDIA_TYPE = "application/problem+json"
 METHOD_NOT_ALLOWED = 405
-PLACES = ("body", "query", "path", "header")
-"""Where FastAPI says that a field is."""
+PLACES = ("body", "query", "path", "header")  # where FastAPI says that a field is
 
 UNKNOWN_PARAMETER = "unknown parameter"
 
@@ -54,7 +53,7 @@ class FieldProblem:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error as the caller sees it. `code` is stable and ends the problem's `type`."""
+    """One error as the caller sees it. `code` is stable, ends its `type`; `more`: own members."""
 
     status: int
     code: str
@@ -62,6 +61,7 @@ class Problem:
     detail: str
     errors: Sequence[FieldProblem] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ProblemRaised(Exception):
@@ -165,6 +165,7 @@ def document_of(problem: Problem, instance: str = "", correlation_id: str = "") 
         "instance": instance,
         "code": problem.code,
         "correlation_id": correlation_id,
+        **problem.more,
     }
     if problem.errors:
         document["errors"] = [
@@ -212,8 +213,7 @@ def _refused_by_framework(error: HTTPException) -> Problem:
 def _invalid_request(error: RequestValidationError) -> Problem:
     errors = [_field_problem(e) for e in error.errors()]
     if any(e["type"] == "json_invalid" for e in error.errors()):
-        detail = "The body is not valid JSON."
-        return Problem(400, "invalid-json", "Invalid JSON", detail, errors)
+        return Problem(400, "invalid-json", "Invalid JSON", "The body is not valid JSON.", errors)
     return invalid_request(
         "Fields are missing, unknown or of the wrong type; see `errors`.", *errors
     )

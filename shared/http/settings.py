@@ -167,6 +167,10 @@ class RateLimitSettings(ObservabilitySettings):
     )
     rate_limit_export: str = _rate("exports of a child", "10/hour", "each reads the whole history")
 
+    rate_limit_sql: str = _rate(
+        "SQL statements", "60/minute", "enough for an analyst; each is a process of its own"
+    )
+
     @field_validator("rate_limit_storage")
     @classmethod
     def _known_storage(cls, url: str) -> str:

@@ -10,7 +10,17 @@ import click
 
 from deploy.local.state import StackFolder
 from shared.command_line import Table
-from tests.attack import availability, canaries, erasure, evidence, families, inputs, keys, tokens
+from tests.attack import (
+    availability,
+    canaries,
+    erasure,
+    evidence,
+    families,
+    inputs,
+    keys,
+    statements,
+    tokens,
+)
 from tests.attack.row import Broken, Row, Seen, slug
 from tests.attack.world import World, world_of
 
@@ -18,6 +28,7 @@ KINDS: Mapping[str, Sequence[Row]] = {
     "tokens": tokens.ROWS,
     "families": families.ROWS,
     "inputs": inputs.ROWS,
+    "statements": statements.ROWS,
     "keys": keys.ROWS,
     "canaries": canaries.ROWS,
     "erasure": erasure.ROWS,

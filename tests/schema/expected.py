@@ -41,6 +41,8 @@ UNSTATED = (
     "must be left out: each command has its own",  # the idempotency key of a batch
     "must not be below age_min",
     "this idempotency key was used for a different request",
+    "must be one SELECT",  # of SQL
+    "must be done with",
     "not a cursor of this list",  # one that a link carried to a list with other conditions
 )
 """How the rules begin that an OpenAPI document cannot state: all for which 422 is an answer to a

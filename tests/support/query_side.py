@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -65,6 +66,7 @@ from tests.support.read_model_builders import (
     safety_counters,
     sealed,
 )
+from tests.support.sql_snapshot import snapshot_of
 from tests.support.tokens import Forger, verifier_of
 
 UNSHARED = Bounds(requests=100, address_share=1, subject_share=1)
@@ -139,6 +141,7 @@ class QuerySide:
         self.keyring = Keyring(FileKeyProvider(keys), self.key_store)
         self.tokens = ConsistencyTokens(keys.signature_key)
         self.now = NOON
+        self.sql_rows: dict[str, Sequence[Mapping[str, Any]]] = {}
         self.audit = MemoryAuditTrail()
         self.cache = QueryCache[Rendered](1_000, time.monotonic, unwatched_seconds, cache_bytes)
         ports = self._ports(keys, proof_key)
@@ -159,6 +162,7 @@ class QuerySide:
             erased=self.erased,
             proofs=StatementSigner(proof_key),
             clock=lambda: self.now,
+            sql_snapshot=snapshot_of(self.sql_rows),
         )
 
     @cached_property

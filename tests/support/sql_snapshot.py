@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from query_service.sql.runner import MakeSnapshot
+from query_service.sql.snapshots import MakeSnapshot
 from query_service.sql.tables import TABLES
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]

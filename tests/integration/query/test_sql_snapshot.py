@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from query_service.read_store.port import ReadStoreUnavailable
-from query_service.sql.runner import snapshot_of_read_models
+from query_service.sql.snapshots import snapshot_of_read_models
 from query_service.sql.tables import TABLES
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import Model

@@ -216,6 +216,17 @@ async def test_a_problem_names_the_fields_and_a_refusal_without_a_document_is_on
             await client.get_system_analytics()
 
 
+async def test_sql_is_sent_as_it_is_and_its_rows_come_with_their_columns():
+    rows = {"columns": [{"name": "n", "type": "BIGINT"}], "rows": [[7]], "truncated": False}
+    api = Api(httpx2.Response(200, json={**rows, "as_of": None}))
+    async with api.client() as client:
+        found = await client.sql("SELECT 7 AS n", max_rows=5)
+    assert (found["rows"], found["columns"][0]["name"], found["as_of"]) == ([[7]], "n", None)
+    (sent,) = api.requests
+    assert (sent.method, sent.url.path) == ("POST", "/v1/sql")
+    assert orjson.loads(sent.content) == {"sql": "SELECT 7 AS n", "max_rows": 5}
+
+
 async def test_pages_are_followed_to_the_last():
     pages = [
         {"items": [{"child_id": "a"}, {"child_id": "b"}], "next_cursor": "page-2"},

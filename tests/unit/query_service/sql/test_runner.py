@@ -1,15 +1,20 @@
 """What SQL of callers gets, and what it does not: each statement in a real process."""
 
+import asyncio
+import inspect
 import io
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import orjson
+import psutil
 import pytest
 
-from query_service.read_store.port import ReadStoreUnavailable
+from query_service.sql import engine
 from query_service.sql.runner import (
+    ENGINE,
     SqlExceeded,
     SqlFormat,
     SqlLimits,
@@ -18,6 +23,7 @@ from query_service.sql.runner import (
     TooManyStatements,
 )
 from tests.support.sql_snapshot import snapshot_of
+from tests.support.waiting import until
 
 CHILDREN = [
     {"child": 1, "family": 1, "safety_status": "good", "safety_score": 80.5},
@@ -25,7 +31,9 @@ CHILDREN = [
     {"child": 3, "family": 2, "safety_status": "fair", "safety_score": None},
 ]
 VIOLATIONS = [{"child": 3, "severity": "high"}, {"child": 3, "severity": "low"}]
-SMALL = SqlLimits(rows=1_000, bytes=100_000, memory_mb=64, seconds=5)
+ENDLESS = "SELECT sum(a.range * b.range) FROM range(100000) a, range(1000000) b"
+SMALL = SqlLimits(rows=1_000, bytes=100_000, memory_mb=64, seconds=30)
+"""Seconds for a machine that is busy with other tests."""
 
 
 def runner_of(limits: SqlLimits = SMALL) -> SqlRunner:
@@ -39,7 +47,7 @@ async def rows_of(sql: str, limits: SqlLimits = SMALL) -> list[list[object]]:
         found: list[list[object]] = orjson.loads((await runner.run(sql, SqlFormat.JSON)).body)
         return found
     finally:
-        runner.close()
+        await runner.close()
 
 
 @pytest.mark.parametrize(
@@ -103,6 +111,26 @@ async def test_a_select_is_answered(sql: str, rows: list[list[object]]) -> None:
         ("SELECT * FROM read_csv('http://127.0.0.1/')", "Cannot access", None),
         ("SELECT * FROM 'http://127.0.0.1/x.csv'", "Cannot access file", None),
         ("SELECT getenv('PATH')", "getenv does not exist", (1, 8)),
+        ("CALL pragma_version()", "only SELECT is allowed, not CALL", (1, 1)),
+        ("PREPARE a AS SELECT 1", "only SELECT is allowed, not PREPARE", (1, 1)),
+        ("SET VARIABLE a = 1", "only SELECT is allowed, not", (1, 1)),
+        ("CREATE TEMP TABLE a AS SELECT 1", "only SELECT is allowed, not CREATE", (1, 1)),
+        ("CREATE MACRO a() AS 1", "only SELECT is allowed, not CREATE", (1, 1)),
+        ("EXPORT DATABASE 'x'", "only SELECT is allowed, not", (1, 1)),
+        ("LOAD httpfs", "only SELECT is allowed, not LOAD", (1, 1)),
+        ("/* SELECT */ DETACH snapshot", "only SELECT is allowed, not DETACH", (1, 1)),
+        ("SELECT 1 /*; */; -- \nDROP TABLE children", "send one statement, not 2", None),
+        ("SELECT 1 /* open", "", None),
+        ("\uff33\uff25\uff2c\uff25\uff23\uff34 1", "syntax error", None),
+        ("SELECT \u202e nope FROM children", "", None),
+        ("SELECT * FROM sniff_csv('/etc/passwd')", "Cannot access file", None),
+        ("SELECT * FROM read_blob('../../etc/passwd')", "Cannot access", None),
+        ("SELECT * FROM duckdb_secrets()", "Cannot access", None),
+        ("SELECT * FROM enable_logging()", "Cannot change configuration option", None),
+        ("SELECT * FROM query('DROP TABLE children')", "", None),
+        ("SELECT * FROM 'https://127.0.0.1/x.parquet'", "Cannot access", None),
+        ("SELECT load_extension('httpfs')", "does not exist", None),
+        ("SELECT repeat('x', 100000)::INT", "Could not convert string", None),
         ("WITH x AS (DELETE FROM children RETURNING *) FROM x", "", None),
         ("SELECT " + "(" * 20_000 + "1" + ")" * 20_000, "expression depth", None),
     ],
@@ -120,31 +148,34 @@ async def test_anything_else_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("sql", "what"),
     [
-        ("SELECT sum(a.range * b.range) FROM range(100000) a, range(1000000) b", "time"),
+        (ENDLESS, "time"),
+        ("SELECT max(sleep_ms(500 + range)) FROM range(100)", "time"),
+        ("SELECT count(*) FROM range(1000000000) WHERE md5(range::VARCHAR) = 'x'", "time"),
         ("WITH RECURSIVE a(i) AS (SELECT 1 UNION ALL FROM a) SELECT count(*) FROM a", "time"),
         ("SELECT list(range) FROM range(100000000)", "memory"),
         ("SELECT * FROM range(1000000000) ORDER BY 1 DESC", "memory"),
         ("SELECT repeat('x', 4000000000)", "memory"),
         ("SELECT repeat('x', 200000)", "bytes"),
+        ('SELECT 1 AS "' + "x" * 150_000 + '"', "bytes"),
     ],
 )
 async def test_a_hostile_statement_ends_and_the_next_is_answered(sql: str, what: str) -> None:
-    runner = runner_of(SqlLimits(rows=1_000, bytes=100_000, memory_mb=64, seconds=2))
+    runner = runner_of(replace(SMALL, seconds=2) if what == "time" else SMALL)
     try:
         with pytest.raises(SqlExceeded) as exceeded:
             await runner.run(sql, SqlFormat.JSON)
         assert exceeded.value.what == what
-        after = SqlRunner(SMALL, time.monotonic, runner.make_snapshot)
+        after = SqlRunner(SMALL, time.monotonic, runner._snapshots.make)
         assert (await after.run("SELECT 1", SqlFormat.JSON)).rows == 1
-        after.close()
+        await after.close()
     finally:
-        runner.close()
+        await runner.close()
 
 
 async def test_rows_beyond_the_limit_are_left_out_and_that_is_said() -> None:
     runner = runner_of(SqlLimits(rows=2))
     result = await runner.run("SELECT child FROM children ORDER BY 1", SqlFormat.JSON)
-    runner.close()
+    await runner.close()
     assert (orjson.loads(result.body), result.rows, result.truncated) == ([[1], [2]], 2, True)
     assert result.as_of == "2026-11-26T12:00:00.000Z"
 
@@ -154,7 +185,7 @@ async def test_csv_and_parquet_hold_the_same_rows(tmp_path: Path) -> None:
     sql = "SELECT child, safety_status, safety_score FROM children ORDER BY 1"
     as_csv = await runner.run(sql, SqlFormat.CSV)
     as_parquet = await runner.run(sql, SqlFormat.PARQUET)
-    runner.close()
+    await runner.close()
     assert as_csv.body.decode().splitlines() == [
         "child,safety_status,safety_score",
         "1,good,80.5",
@@ -173,7 +204,7 @@ async def test_a_file_that_grows_too_large_is_too_many_bytes() -> None:
     many = "SELECT string_agg(md5(i::VARCHAR)) AS a FROM range(20000) t(i)"
     with pytest.raises(SqlExceeded) as exceeded:
         await runner.run(many, SqlFormat.PARQUET)
-    runner.close()
+    await runner.close()
     assert exceeded.value.what == "bytes"
 
 
@@ -183,34 +214,61 @@ async def test_more_statements_than_may_run_are_refused() -> None:
         await runner.run("SELECT 1", SqlFormat.JSON)
 
 
-async def test_a_snapshot_serves_until_it_is_old_and_nothing_stays_on_the_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_every_format_is_of_one_run_of_the_statement(tmp_path: Path) -> None:
+    runner = runner_of(SqlLimits(rows=3))
+    result = await runner.run("SELECT random() AS r FROM range(5)", SqlFormat.PARQUET)
+    await runner.close()
+    (tmp_path / "result.parquet").write_bytes(result.body)
+    rows = duckdb.read_parquet(str(tmp_path / "result.parquet")).fetchall()
+    assert (len(set(rows)), result.rows, result.truncated) == (3, 3, True)
+    source = inspect.getsource(engine._as_parquet)
+    assert source.count("engine.sql(sql)") == 1
+    assert "engine.execute" not in source
+
+
+@pytest.mark.parametrize(
+    ("sql", "tables"),
+    [
+        ("SELECT count(*) FROM children", ("children",)),
+        ("SELECT count(*) FROM query('SELECT * FROM chi'||'ldren') -- x", ("children",)),
+        ("SELECT 1 AS a WHERE 1 IN (SELECT child FROM violations)", ("violations",)),
+        ("FROM query_table('alerts') JOIN children USING (child)", ("alerts", "children")),
+        ("WITH children AS (SELECT 1) FROM children", ()),
+        ("SHOW TABLES", ()),
+    ],
+)
+async def test_the_tables_that_are_read_are_named_however_they_are_called(
+    sql: str, tables: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    now, made = [0.0], []
-
-    async def make(file: Path) -> str | None:
-        made.append(now[0])
-        return await snapshot_of({})(file)
-
-    runner = SqlRunner(SMALL, lambda: now[0], make)
-    for moment in (0.0, 59.0, 61.0):
-        now[0] = moment
-        await runner.run("SELECT 1", SqlFormat.JSON)
-    assert made == [0.0, 61.0]
-    assert len(list(tmp_path.iterdir())) == 1
-    runner.close()
-    assert not list(tmp_path.iterdir())
+    runner = runner_of()
+    result = await runner.run(f"SELECT 1 AS a FROM ({sql.partition(' --')[0]})", SqlFormat.JSONL)
+    assert result.tables == tables
+    assert (await runner.run("SELECT 1 AS a -- children", SqlFormat.JSONL)).tables == ()
+    await runner.close()
 
 
-async def test_without_a_snapshot_nothing_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+async def test_an_engine_that_is_killed_harms_no_other() -> None:
+    runner = runner_of()
+    asked = asyncio.create_task(runner.run(ENDLESS, SqlFormat.JSON))
+    await until(lambda: bool(engines()))
+    for process in engines():
+        process.kill()
+    with pytest.raises(SqlExceeded):
+        await asked
+    assert (await runner.run("SELECT 1", SqlFormat.JSON)).rows == 1
+    await runner.close()
 
-    async def make(_file: Path) -> str | None:
-        raise ReadStoreUnavailable("away")
 
-    with pytest.raises(ReadStoreUnavailable):
-        await SqlRunner(SMALL, time.monotonic, make).run("SELECT 1", SqlFormat.JSON)
-    assert not list(tmp_path.iterdir())
+async def test_a_statement_ends_with_whoever_asked() -> None:
+    runner = runner_of()
+    asked = asyncio.create_task(runner.run(ENDLESS, SqlFormat.JSON))
+    await until(lambda: bool(engines()))
+    asked.cancel()
+    await asyncio.wait([asked])
+    assert not engines()
+    await runner.close()
+
+
+def engines() -> list[psutil.Process]:
+    children = psutil.Process().children(recursive=True)
+    return [each for each in children if str(ENGINE) in each.cmdline()]

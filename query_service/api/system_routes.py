@@ -1,0 +1,96 @@
+"""Routes about the whole system, and about the process that answers."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import Field
+
+from query_service.api.query_route import (
+    FRESHNESS,
+    QUERY_HEADERS,
+    UNCHANGED,
+    QueryRoute,
+    edge_of,
+    principal_of,
+)
+from query_service.api.sql import FORMATS, JSON, SqlAnswer, SqlProblemBody, SqlRoute, Statement
+from query_service.bus import HandlerDescription
+from query_service.cache.entries import CacheStatistics
+from query_service.queries.answers import AnswerModel
+from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
+from query_service.queries.visible_children import Scope
+from shared.auth.access import operation_of
+from shared.http.problems import problem_responses
+from shared.http.request_checks import StrictRoute
+
+OF_NO_ONE = problem_responses(401, 403, 429, 503)
+
+numbers = APIRouter(tags=["system"], route_class=QueryRoute)
+sql = APIRouter(tags=["system"], route_class=SqlRoute)
+system = APIRouter(tags=["system"], route_class=StrictRoute)
+"""With the numbers of the whole system: the process that answers."""
+
+
+@numbers.get(
+    "/system/analytics",
+    response_model=SystemAnalytics,
+    responses={**UNCHANGED, **OF_NO_ONE},
+    openapi_extra=QUERY_HEADERS,
+)
+def get_system_analytics() -> GetSystemAnalytics:
+    """Numbers of the whole system, of no one in particular."""
+    return GetSystemAnalytics()
+
+
+SQL_ANSWERS: dict[int | str, dict[str, Any]] = {
+    **problem_responses(401, 403, 406, 408, 413, 429, 503),
+    200: {
+        "content": {media_type: {} for media_type in FORMATS if media_type != JSON},
+        "headers": {
+            "X-As-Of": FRESHNESS["X-As-Of"],
+            "X-Truncated": {
+                "description": "`true`: there are more rows than the answer has.",
+                "schema": {"type": "string", "enum": ["true", "false"]},
+            },
+        },
+    },
+}
+SQL_ANSWERS[422] = {**SQL_ANSWERS[422], "model": SqlProblemBody}
+
+
+@sql.post("/sql", response_model=SqlAnswer, responses=SQL_ANSWERS)
+def run_sql(body: Statement) -> None:
+    """One SELECT over columns without personal data, of a snapshot of the read models. `Accept`
+    chooses JSON, CSV, Parquet, or a JSON object a line. Ids are pseudonyms that join tables, other
+    ones in each snapshot."""
+
+
+class RegisteredQueries(AnswerModel):
+    queries: list[HandlerDescription]
+
+
+class CacheCleared(AnswerModel):
+    removed: int = Field(description="Number of dropped answers.")
+
+
+def allowed(request: Request) -> None:
+    """Raises Forbidden for who may not do the route's operation."""
+    Scope.of(principal_of(request), operation_of(request.scope["route"].name))
+
+
+@system.get("/queries", responses=OF_NO_ONE, dependencies=[Depends(allowed)])
+async def get_query_bus(request: Request) -> RegisteredQueries:
+    """The queries that the bus answers, and who may ask them."""
+    return RegisteredQueries(queries=edge_of(request).bus.handlers)
+
+
+@system.get("/cache", responses=OF_NO_ONE, dependencies=[Depends(allowed)])
+async def get_cache_statistics(request: Request) -> CacheStatistics:
+    """Of the process that answers; each has its own cache."""
+    return edge_of(request).cache.statistics()
+
+
+@system.delete("/cache", responses=OF_NO_ONE, dependencies=[Depends(allowed)])
+async def clear_cache(request: Request) -> CacheCleared:
+    """Drop every cached answer of the process that answers."""
+    return CacheCleared(removed=edge_of(request).cache.clear())
