@@ -11,7 +11,6 @@ from query_service.read_store.whole_child import MongoWholeChild
 from query_service.registry import Ports
 from query_service.settings import QuerySettings
 from query_service.sql.snapshots import snapshot_of_read_models
-from query_service.stores import Stores, open_stores
 from shared.clock import utc_now
 from shared.event_store.mongo import MongoEventStore
 from shared.keyring.erased_list import MongoErasedList
