@@ -89,8 +89,7 @@ async def live(on: Callers) -> tuple[str, str]:
             report["details"] = canary("details", number)
             violations.append(ok(await reporter.post(f"{at}/safety-violations", json=report)))
         reported = [violation["violation_id"] for violation in violations]
-        resolved = f"{at}/safety-violations/{reported[0]}/resolution"
-        ok(await officer.post(resolved, json={"outcome": "confirmed"}))
+        await _looked_into(on.officer.commands, f"{at}/safety-violations/{reported[0]}", ok)
         ok(await parent.post(f"{at}/safety-violations/{reported[0]}/acknowledgement"))
         ok(await parent.delete(f"{at}/consents/personalization"))
         ok(await parent.put(f"{at}/consents/personalization", json=NOTICED))
@@ -109,6 +108,15 @@ async def live(on: Callers) -> tuple[str, str]:
         ok(await parent.post(f"{at}/reactivation"))
         ok(await on.admin.commands.patch(f"{at}/profile", json=profile(2)))
     return child, reported[0]
+
+
+async def _looked_into(officer: httpx2.AsyncClient, violation: str, ok: Answers) -> None:
+    """Resolved, reopened, assigned, and resolved again."""
+    outcome = {"outcome": "confirmed", "note": canary("details", 3)}
+    ok(await officer.post(f"{violation}/resolution", json=outcome))
+    ok(await officer.post(f"{violation}/reopening", json={"reason": canary("reason", 1)}))
+    ok(await officer.put(f"{violation}/assignee", json={}))
+    ok(await officer.post(f"{violation}/resolution", json=outcome))
 
 
 def _undelivered(answers: list[httpx2.Response]) -> list[Route]:
@@ -141,6 +149,8 @@ async def look(on: Callers, child: str) -> list[bytes]:
         for asker in (on.parent, on.officer, on.admin):
             for path in (*of_child, *searches, f"{family}/children", f"{family}/alerts") * 2:
                 ok(await asker.queries.get(path))
+        for asker in (on.officer, on.admin):
+            ok(await asker.queries.get("/v1/safety-violations?status=all"))
         for asker in (on.parent, on.admin):
             ok(await asker.queries.get(f"{at}/export"))
         for path in (at, f"{at}/analytics"):
