@@ -29,9 +29,10 @@ async def test_a_scenario_finds_the_stack_that_runs_here_and_says_where_to_look(
     played = await started("examples", [NAMES[0]], environment, tmp_path)
 
     assert played.code == 0, played
-    last_lines = "\n".join(played.out.splitlines()[-3:])
+    last_lines = "\n".join(played.out.splitlines()[-4:])
     for name in ("command", "query"):
         assert f"http://127.0.0.1:{running.ports[name]}/docs" in last_lines
+    assert f"http://127.0.0.1:{running.ports['query']}/sign-in#" in last_lines
     assert "teddy status" in last_lines
 
 
