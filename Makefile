@@ -13,7 +13,7 @@ PACKAGES := command_service projection_worker query_service shared deploy exampl
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup demo up down status test test-again test-unit test-kafka test-schema test-pages test-pythons bandit audit-deps faults attack bench bench-quick bench-long test-outage check format configuration digests lock clean
+.PHONY: help setup demo up down status test test-again test-unit test-kafka test-schema chromium test-pages test-pythons bandit audit-deps faults attack bench bench-quick bench-long test-outage check format configuration digests lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -57,11 +57,14 @@ test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka
 test-schema: $(STAMP) ## Test both APIs with requests generated from their OpenAPI documents, as each role
 	@$(BIN)/python -m pytest --no-cov tests/schema
 
+chromium: ## Install the browser of `make test-pages` where it is missing, with apt
+	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq install -y chromium; }
+
 test-pages: $(STAMP) ## Test the pages in Chromium, if it is installed; WRITE=1 takes the pictures in docs/images
 	@$(BIN)/python -m tests.browser $(if $(WRITE),--write)
 
-test-pythons: $(STAMP) ## Run the unit tests on every other supported Python found on this machine
-	@$(BIN)/python -m tests.pythons $(PYTHONS)
+test-pythons: $(STAMP) ## Run the unit tests on every other supported Python found here; ONE=1: on one, by the commit
+	@$(BIN)/python -m tests.pythons $(if $(ONE),--one) $(PYTHONS)
 
 bandit: $(STAMP) ## Scan the code for security problems
 	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(PACKAGES)

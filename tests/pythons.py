@@ -1,5 +1,6 @@
-"""`python -m tests.pythons [INTERPRETER ...]`: the locks and the unit tests on every supported
-Python but the one of .venv. Interpreters are looked for on the PATH and in pyenv."""
+"""`python -m tests.pythons [--one] [INTERPRETER ...]`: the locks and the unit tests on every
+supported Python but the one of .venv; `--one`: on one of them, the next one with each commit.
+Interpreters are looked for on the PATH and in pyenv."""
 
 import os
 import re
@@ -9,7 +10,10 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from tests.faults.slices import turn_of
+
 ROOT = Path(__file__).parents[1]
+ONE = "--one"
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
 THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -50,15 +54,16 @@ def tested(version: str, interpreter: str) -> bool:
 
 def main(given: Sequence[str]) -> int:
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    interpreters = found(given or candidates(os.environ.get("PATH", ""), pyenv))
-    results = {
-        version: tested(version, interpreter)
-        for version, interpreter in sorted(interpreters.items())
-        if version != THIS
-    }
+    named = [one for one in given if one != ONE]
+    interpreters = found(named or candidates(os.environ.get("PATH", ""), pyenv))
+    others = sorted(version for version in interpreters if version != THIS)
+    due = [others[turn_of().number % len(others)]] if others and ONE in given else others
+    results = {version: tested(version, interpreters[version]) for version in due}
     for version in SUPPORTED:
         said = "passed" if results.get(version) else "FAILED"
-        if version not in results:
+        if version in others and version not in due:
+            said = "the turn of another commit"
+        elif version not in results:
             said = "the one of .venv" if version == THIS else "not found on this machine"
         print(f"Python {version}: {said}")
     return 0 if all(results.values()) else 1

@@ -17,6 +17,7 @@ import pytest
 from deploy import setup
 from deploy.setup.steps import expected_stamp, explained, explained_os_error, is_up_to_date
 from tests import pythons
+from tests.faults.slices import Turn
 from tests.pythons import THIS, candidates, found, main
 
 ROOT = Path(__file__).parents[3]
@@ -277,3 +278,22 @@ def test_each_python_is_reported(
         f"Python 3.98: {said}",
         "Python 3.99: not found on this machine",
     ]
+
+
+def test_one_python_a_commit_is_tested_and_each_of_them_in_turn(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(pythons, "SUPPORTED", (THIS, "3.98", "3.99"))
+    monkeypatch.setattr(pythons, "found", lambda _: {THIS: "a", "3.98": "b", "3.99": "c"})
+    asked: list[str] = []
+
+    def tested(version: str, _interpreter: str) -> bool:
+        asked.append(version)
+        return True
+
+    monkeypatch.setattr(pythons, "tested", tested)
+    for number in (6, 7):
+        monkeypatch.setattr(pythons, "turn_of", lambda number=number: Turn(number, "a commit"))
+        assert main(["--one"]) == 0
+    assert asked == ["3.98", "3.99"]
+    assert "Python 3.98: the turn of another commit" in capsys.readouterr().out
