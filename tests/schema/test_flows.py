@@ -32,6 +32,7 @@ OPERATIONS = operations_of(APIS.commands.app, APIS.queries.app)
 MACHINE: Any = DOCUMENT.as_state_machine()
 BEGINNINGS = {"RANDOM__POST_v1_children": "POST /v1/children"}
 BEGINNINGS |= {"RANDOM__GET_v1_children": "GET /v1/children"}
+BEGINNINGS |= {"RANDOM__GET_v1_safety_violations": "GET /v1/safety-violations"}
 BEGUN_SO: dict[str, Any] = {
     **dict.fromkeys(MACHINE.root_rules - BEGINNINGS.keys()),
     "root_rules": frozenset(BEGINNINGS),
