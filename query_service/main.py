@@ -139,8 +139,12 @@ def build_app(settings: QuerySettings) -> FastAPI:
 
 
 def _pages(settings: QuerySettings, verifier: TokenVerifier, keys: KeyFile) -> ServedPages:
-    how = {"behind_tls": settings.behind_tls, "by_link": settings.pages_sign_in_links}
-    sessions = Sessions(verifier, keys.signature_key, **how)
+    sessions = Sessions(
+        verifier,
+        keys.signature_key,
+        behind_tls=settings.behind_tls,
+        by_link=settings.pages_sign_in_links,
+    )
     return ServedPages(settings.pages_command_url, sessions)
 
 

@@ -30,7 +30,7 @@ from query_service.api.query_route import (
 )
 from query_service.api.queue_parameters import Queue
 from query_service.api.streams import EVENT_STREAM, EventStream
-from query_service.api.system_routes import numbers, sql, system
+from query_service.api.system_routes import OF_NO_ONE, numbers, sql, system
 from query_service.queries.export_child import ExportChild, ExportLine
 from query_service.queries.get_alert_policy import AlertPolicyInForce, GetAlertPolicy
 from query_service.queries.get_alerts import Alerts, GetAlerts
@@ -49,7 +49,6 @@ from shared.http.problems import problem_responses
 from shared.http.request_checks import ChildId, ParentId, StrictRoute
 
 PROBLEMS = problem_responses(401, 403, 404, 429, 503)
-OF_NO_ONE = problem_responses(401, 403, 429, 503)
 
 children = APIRouter(
     prefix="/children", tags=["children"], responses=ABOUT_A_CHILD, route_class=QueryRoute
@@ -69,6 +68,7 @@ streams = APIRouter(
     prefix="/parents/{parent_id}", tags=["parents"], responses=PROBLEMS, route_class=StrictRoute
 )
 incidents = APIRouter(tags=["safety"], responses=OF_NO_ONE, route_class=QueryRoute)
+
 ROUTERS = (children, receipts, records, parents, streams, incidents, numbers, sql, system)
 
 

@@ -3,45 +3,36 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 from urllib.parse import parse_qsl
 
 import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from query_service.pages.commands import CommandApi
-from query_service.pages.families import HOME, Families
+from query_service.pages.families import HOME, SIGN_IN, Families
 from query_service.pages.inner_api import InnerApi
-from query_service.pages.rendering import HEADERS, Renderer
+from query_service.pages.rendering import HEADERS, Renderer, led_to
 from query_service.pages.sessions import Session, Sessions, is_from_here, is_own_form
 from shared.auth.keys import KeysUnavailable
+from shared.http.request_checks import is_id
 
 FIRST_SEGMENTS = frozenset({"", "assets", "dashboard", "sign-in", "sign-out"})
 MOST_FORM_BYTES = 16 * 1_024
 MOST_FIELDS = 16
 READ_SECONDS = 10.0
 FORM = re.compile(r"application/x-www-form-urlencoded(\s*;.*)?", re.IGNORECASE)
-FORM_TOKEN = "form_token"  # noqa: S105 - a field's name
-ID = "[A-Za-z0-9-]{1,64}"
+FORM_FIELD = "form_token"
 
 log = structlog.get_logger(__name__)
 
 Form = Mapping[str, str]
 Handler = Callable[[Request, Session], Awaitable[Response]]
 FormHandler = Callable[[Request, Session, Form], Awaitable[Response]]
-
-
-class FormRefused(Exception):
-    """The body is no form of these pages; `status` says why."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 class Pages:
@@ -62,9 +53,13 @@ class Pages:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._router(scope, receive, send)
-        except HTTPException as refused:  # the router's own: another method than the page has
+        except HTTPException as refused:
             page = self._renderer.error(Request(scope), refused.status_code, refused.headers)
-            await page(scope, receive, send)
+        except KeysUnavailable:
+            page = self._renderer.error(Request(scope), 503, {"Retry-After": "5"})
+        else:
+            return
+        await page(scope, receive, send)
 
     def _routes(self) -> list[Route]:
         families = self._families
@@ -73,8 +68,8 @@ class Pages:
         return [
             Route("/", self._home),
             Route("/assets/{digest}/{name}", self._asset),
-            Route("/sign-in", self._sign_in_page, methods=["GET"]),
-            Route("/sign-in", self._sign_in, methods=["POST"]),
+            Route(SIGN_IN, self._sign_in_page, methods=["GET"]),
+            Route(SIGN_IN, self._sign_in, methods=["POST"]),
             Route("/sign-out", self._form(self._sign_out), methods=["POST"]),
             Route(HOME, self._read(families.dashboard), methods=["GET"]),
             Route(f"{HOME}/stream", _Stream(self._sessions, families), methods=["GET"]),
@@ -83,12 +78,14 @@ class Pages:
         ]
 
     def _read(self, handle: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """For whoever is signed in."""
+
         async def answer(request: Request) -> Response:
-            if not _has_plain_ids(request):
-                return self._renderer.error(request, 404)
-            session = await self._session(request)
-            if isinstance(session, Response):
-                return session
+            if not all(is_id(value) for value in request.path_params.values()):
+                raise HTTPException(404)
+            session = await self._sessions.of(request)
+            if session is None:
+                return led_to(SIGN_IN)
             return await self._foreseen(request, handle(request, session))
 
         return answer
@@ -96,40 +93,26 @@ class Pages:
     def _form(self, handle: FormHandler) -> Callable[[Request], Awaitable[Response]]:
         """For whoever is signed in, and sends a form that was made for them."""
 
-        async def answer(request: Request) -> Response:
-            if not _has_plain_ids(request):
-                return self._renderer.error(request, 404)
-            session = await self._session(request)
-            if isinstance(session, Response):
-                return session
-            try:
-                form = await read_form(request)
-            except FormRefused as refused:
-                return self._renderer.error(request, refused.status)
-            if not is_own_form(request, form.get(FORM_TOKEN, ""), session):
-                return self._renderer.error(request, 403)
-            return await self._foreseen(request, handle(request, session, form))
+        async def with_form(request: Request, session: Session) -> Response:
+            form = await read_form(request)
+            if not is_own_form(request, form.get(FORM_FIELD, ""), session):
+                raise HTTPException(403)
+            return await handle(request, session, form)
 
-        return answer
+        return self._read(with_form)
 
     async def _foreseen(self, request: Request, answer: Awaitable[Response]) -> Response:
         """What nobody foresaw is a page, too, for people's eyes; the log has the rest."""
         try:
             return await answer
+        except HTTPException:
+            raise
         except Exception as error:
             log.exception("page_failed", error=type(error).__name__)
             return self._renderer.error(request, 500)
 
-    async def _session(self, request: Request) -> Session | Response:
-        """The session, or what to answer without one."""
-        try:
-            session = await self._sessions.of(request)
-        except KeysUnavailable:
-            return self._renderer.error(request, 503, {"Retry-After": "5"})
-        return session or RedirectResponse("/sign-in", 303, headers=HEADERS)
-
     async def _home(self, _request: Request) -> Response:
-        return RedirectResponse(HOME, 303, headers=HEADERS)
+        return led_to(HOME)
 
     async def _nothing_here(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._renderer.error(Request(scope), 404)(scope, receive, send)
@@ -146,24 +129,18 @@ class Pages:
     async def _sign_in(self, request: Request) -> Response:
         """From a token to a session; only from the page itself, or another site could sign a
         browser in as somebody it knows."""
-        try:
-            form = await read_form(request)
-        except FormRefused as refused:
-            return self._renderer.error(request, refused.status)
+        form = await read_form(request)
         if not is_from_here(request):
-            return self._renderer.error(request, 403)
-        try:
-            session = await self._sessions.begin(form.get("token", "").strip())
-        except KeysUnavailable:
-            return self._renderer.error(request, 503, {"Retry-After": "5"})
+            raise HTTPException(403)
+        session = await self._sessions.begin(form.get("token", "").strip())
         if session is None:
             return self._renderer.page(request, "sign_in.html", 401, refused=True, by_link=False)
-        response = RedirectResponse(HOME, 303, headers=HEADERS)
+        response = led_to(HOME)
         self._sessions.keep(session, response)
         return response
 
     async def _sign_out(self, _request: Request, _session: Session, _form: Form) -> Response:
-        response = RedirectResponse("/sign-in", 303, headers=HEADERS)
+        response = led_to(SIGN_IN)
         self._sessions.end(response)
         return response
 
@@ -211,20 +188,20 @@ class _Stream:
 
 
 async def read_form(request: Request) -> Form:
-    """An urlencoded form, each field once. Raises FormRefused."""
+    """An urlencoded form, each field once. Raises HTTPException."""
     if not FORM.fullmatch(request.headers.get("content-type", "")):
-        raise FormRefused(415)
+        raise HTTPException(415)
     try:
         async with asyncio.timeout(READ_SECONDS):
             body = await _body(request)
     except TimeoutError:
-        raise FormRefused(408) from None
+        raise HTTPException(408) from None
     try:
         fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
-        raise FormRefused(400) from None
+        raise HTTPException(400) from None
     if len(dict(fields)) < len(fields):
-        raise FormRefused(400)
+        raise HTTPException(400)
     return dict(fields)
 
 
@@ -233,10 +210,5 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > MOST_FORM_BYTES:
-            raise FormRefused(413)
+            raise HTTPException(413)
     return bytes(body)
-
-
-def _has_plain_ids(request: Request) -> bool:
-    ids: dict[str, Any] = request.path_params
-    return all(re.fullmatch(ID, value) for value in ids.values())

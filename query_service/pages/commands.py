@@ -4,28 +4,22 @@ The query service writes nothing. It passes on who asks, and what the form of a 
 page can send what the command API would not take from the same person's own client.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import httpx2
-import orjson
 from starlette.requests import Request
 
+from shared.client.calls import TOKEN_HEADER
+
 SECONDS = 10.0
-UNREACHABLE = 503
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`seen`: the consistency token of what was written; None where nothing was."""
 
-    status: int
-    code: str
-    seen: str | None
-
-    @property
-    def is_done(self) -> bool:
-        return self.status < httpx2.codes.BAD_REQUEST
+    is_done: bool
+    seen: str | None = None
 
 
 class CommandApi:
@@ -48,8 +42,9 @@ class CommandApi:
         try:
             response = await self._http.post(path, headers=headers)
         except httpx2.TransportError:
-            return Outcome(UNREACHABLE, "command-api-unreachable", None)
-        return Outcome(response.status_code, _code(response), _seen(response.headers))
+            return Outcome(is_done=False)
+        is_done = response.status_code < httpx2.codes.BAD_REQUEST
+        return Outcome(is_done, response.headers.get(TOKEN_HEADER))
 
 
 def _forwarded(request: Request) -> str:
@@ -57,17 +52,3 @@ def _forwarded(request: Request) -> str:
     before = request.headers.get("x-forwarded-for")
     peer = request.client.host if request.client else "unknown"
     return peer if before is None else f"{before}, {peer}"
-
-
-def _code(response: httpx2.Response) -> str:
-    """Of a problem; empty for a success."""
-    if response.status_code < httpx2.codes.BAD_REQUEST:
-        return ""
-    try:
-        return str(orjson.loads(response.content).get("code", ""))
-    except (orjson.JSONDecodeError, AttributeError):
-        return ""
-
-
-def _seen(headers: Mapping[str, str]) -> str | None:
-    return headers.get("Consistency-Token")

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from query_service.pages.commands import CommandApi
 from query_service.pages.inner_api import ApiAnswer, Asked, InnerApi, asked
-from query_service.pages.rendering import Renderer
+from query_service.pages.rendering import Renderer, led_to
 from query_service.pages.sessions import Session, Sessions, seen_by
 from shared.auth.access import Role
+from shared.client.calls import path_of
 
-HOME = "/dashboard"
+HOME, SIGN_IN = "/dashboard", "/sign-in"
 DAYS = "30"
 UNAUTHENTICATED = 401
 LATE = "read-store-down"
@@ -31,9 +32,7 @@ class Families:
     async def dashboard(self, request: Request, session: Session) -> Response:
         """Every child of the parent who is signed in, and the latest alerts."""
         if session.principal.role is not Role.PARENT:
-            return self.renderer.page(
-                request, "other_role.html", 403, signed_in=session, asked_for=HOME
-            )
+            return self.renderer.page(request, "other_role.html", 403, signed_in=session)
         parent = session.principal.subject
         family, alerts = await self._ask(
             request,
@@ -91,12 +90,12 @@ class Families:
         """The parent has seen an incident: a command, then the page that it was sent from."""
         ids = request.path_params
         child, violation = str(ids["child_id"]), str(ids["violation_id"])
-        path = f"/v1/children/{child}/safety-violations/{violation}/acknowledgement"
+        path = path_of("children", child, "safety-violations", violation, "acknowledgement")
         outcome = await self.commands.send(request, session.token, path, f"seen-{violation}")
         back = HOME if form.get("from") == "dashboard" else f"{HOME}/children/{child}"
         if not outcome.is_done:
-            return RedirectResponse(f"{back}?not-saved", 303)
-        response = RedirectResponse(back, 303)
+            return led_to(f"{back}?not-saved")
+        response = led_to(back)
         if outcome.seen is not None:
             self.sessions.keep_seen(outcome.seen, response)
         return response
@@ -119,7 +118,7 @@ class Families:
         """What to show instead, where one of the answers is a refusal."""
         for answer in answers:
             if answer.status == UNAUTHENTICATED:
-                return RedirectResponse("/sign-in", 303)
+                return led_to(SIGN_IN)
             if answer.is_refusal:
                 later = answer.headers.get("retry-after")
                 headers = {"Retry-After": later} if later else {}

@@ -8,11 +8,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import orjson
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.client.calls import TOKEN_HEADER, path_of
 
 OK = 200
 COPIED = frozenset({b"host", b"x-forwarded-for", b"correlation-id", b"traceparent"})
@@ -39,19 +41,15 @@ class ApiAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a page needs: a path below `/v1`, segment by segment, and parameters."""
+    """What a page needs of the API."""
 
-    segments: tuple[str, ...]
+    path: str
     parameters: Mapping[str, str]
-
-    @property
-    def path(self) -> str:
-        return "/v1/" + "/".join(quote(segment, safe="") for segment in self.segments)
 
 
 def asked(*segments: str, **parameters: str | None) -> Asked:
     given = {name: value for name, value in parameters.items() if value is not None}
-    return Asked(segments, given)
+    return Asked(path_of(*segments), given)
 
 
 class InnerApi:
@@ -84,7 +82,7 @@ def _scope(outer: Scope, token: str, wanted: Asked, seen: str | None) -> Scope:
     headers = [line for line in outer["headers"] if line[0] in COPIED]
     headers.append((b"authorization", f"Bearer {token}".encode()))
     if seen is not None:
-        headers.append((b"consistency-token", seen.encode()))
+        headers.append((TOKEN_HEADER.lower().encode(), seen.encode()))
     return {
         **outer,
         "method": "GET",

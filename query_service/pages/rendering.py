@@ -10,31 +10,32 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from query_service.pages.languages import texts_for
 from query_service.pages.texts import Texts
+from shared.http.secure_headers import NOT_KEPT, OVER_TLS_ONLY, SECURE_HEADERS
 
 PACKAGE = "query_service.pages"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+HEADERS = (
+    SECURE_HEADERS
+    | NOT_KEPT
+    | {"Content-Security-Policy": POLICY, "Cross-Origin-Opener-Policy": "same-origin"}
+)
 """Nothing from outside, nothing inline, nothing kept, in nobody's frame."""
 
-OVER_TLS_ONLY = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 FOR_A_YEAR = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 DIGEST_CHARACTERS = 16
+
+
+def led_to(path: str) -> RedirectResponse:
+    """After a form, or instead of a page: the browser asks for `path`."""
+    return RedirectResponse(path, 303, headers=HEADERS)
 
 
 class Assets:

@@ -31,24 +31,11 @@ from shared.http.request_context import (
     site_of,
     with_callers_address,
 )
+from shared.http.secure_headers import NOT_KEPT, OVER_TLS_ONLY, SECURE_HEADERS
 from shared.http.serving import Readiness, operations_router
 from shared.http.settings import Bounds, Exposure
 
 PREFIX = "/v1"
-SECURE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-"""So that no browser does more with an answer than show it."""
-
-NOT_KEPT = {"Cache-Control": "no-store"}
-"""Unless a route says that its answer may be kept."""
-
-OVER_TLS_ONLY = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
-
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """The framework's own: its log records would carry messages of errors, which may repeat what was
 sent; and whether it is on would be looked up for each request."""

@@ -211,7 +211,8 @@ SUBJECT_PATTERN = f"^{SUBJECT}$"
 ID_LIMIT = "1..64 of A-Z a-z 0-9 -"
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
+    """Whether `text` may be an id in a path."""
     return _ID.fullmatch(text) is not None
 
 
@@ -224,7 +225,7 @@ def _must_be(is_one: Callable[[str], bool], limit: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-IS_ID, IS_SUBJECT = _must_be(_is_id, ID_LIMIT), _must_be(is_subject, SUBJECT_LIMIT)
+IS_ID, IS_SUBJECT = _must_be(is_id, ID_LIMIT), _must_be(is_subject, SUBJECT_LIMIT)
 IDS, SUBJECTS = {"pattern": ID_PATTERN}, {"pattern": SUBJECT_PATTERN}
 
 ChildId = Annotated[
@@ -243,7 +244,7 @@ ParentId = Annotated[
 
 def check_ids(ids: Mapping[str, str]) -> None:
     """Raises the problem 422 that names each id which is none."""
-    wrong = [name for name, value in ids.items() if not _is_id(value)]
+    wrong = [name for name, value in ids.items() if not is_id(value)]
     if wrong:
         problems = (FieldProblem(name, f"must be {ID_LIMIT}", ID_LIMIT) for name in wrong)
         raise ProblemRaised(invalid_request("The path contains an invalid id.", *problems))

@@ -14,13 +14,10 @@ from shared.client import TeddyClient
 from shared.clock import new_id
 from tests.browser.chromium import chromium
 from tests.support import callers
+from tests.support.consents import CONSENTS
 from tests.support.own_servers import own_stack
 
 PICTURES = Path(__file__).parents[2] / "docs" / "images"
-CONSENTS = [
-    {"purpose": purpose, "notice_version": "2026-01", "method": "signed_form"}
-    for purpose in ("account", "conversations", "personalization")
-]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,7 +14,7 @@ from pydantic_core._pydantic_core import list_all_errors
 
 from query_service.api import parameters
 from query_service.api.parameters import Parameters
-from shared.http.edge import SECURE_HEADERS
+from shared.http.secure_headers import SECURE_HEADERS
 from tests.support import command_side, query_side
 from tests.support.command_side import ADMIN, CommandSide
 from tests.support.consents import CONSENTS, REGISTRATION

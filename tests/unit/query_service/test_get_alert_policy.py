@@ -7,6 +7,7 @@ import pytest
 
 from query_service.queries.get_alert_policy import GetAlertPolicy
 from shared.auth.access import Principal
+from shared.read_models.documents import AlertPolicyEntry
 from tests.support.both_apis import BothApis
 from tests.support.consents import CONSENTS
 from tests.support.problem_documents import assert_problem
@@ -14,7 +15,12 @@ from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device,
 from tests.support.read_model_builders import NOON, violation
 
 DEFAULT = {"threshold": "high", "count": 3, "window_hours": 24, "channels": ["in_app"]}
-OWN = {"threshold": "critical", "count": 5, "window_hours": 48, "channels": ["in_app", "webhook"]}
+OWN: AlertPolicyEntry = {
+    "threshold": "critical",
+    "count": 5,
+    "window_hours": 48,
+    "channels": ["in_app", "webhook"],
+}
 
 MIA = {"name": "Mia", "age": 6, "udid": "udid-0000001", "consents": CONSENTS}
 
@@ -42,7 +48,7 @@ async def test_a_change_of_the_policy_is_shown_at_once(side: QuerySide):
     side.report("lena")
     assert (await side.ask(GetAlertPolicy("lena"), parent("weiss")))["is_default"]
     # when
-    side.store.safety_documents["lena"]["alert_policy"] = {**OWN}  # type: ignore[typeddict-item]
+    side.store.safety_documents["lena"]["alert_policy"] = {**OWN}
     side.change("lena")
     # then
     answer = await side.ask(GetAlertPolicy("lena"), parent("weiss"))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.auth.keys import KeysUnavailable
 from shared.clock import unix_seconds
 from tests.support.pages import PagesSide, form_token_of
 from tests.support.query_side import OFFICER, QuerySide, parent
@@ -168,3 +169,19 @@ async def test_an_expired_token_ends_the_session(pages: PagesSide):
     async with pages.browser(Cookie=f"teddy_session={expired}") as browser:
         answer = await browser.get("/dashboard")
     assert answer.headers["Location"] == "/sign-in"
+
+
+async def test_while_no_token_can_be_judged_pages_say_when_to_come_again(
+    pages: PagesSide, monkeypatch: pytest.MonkeyPatch
+):
+    async def away() -> None:
+        raise KeysUnavailable("away")
+
+    monkeypatch.setattr(pages.side.verifier._keys, "current", away)
+    async with pages.browser(Cookie=f"teddy_session={pages.token(WEISS)}") as browser:
+        for answer in (
+            await browser.get("/dashboard"),
+            await browser.post("/sign-in", data={"token": pages.token(WEISS)}),
+        ):
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+            assert answer.headers["Content-Type"].startswith("text/html")
