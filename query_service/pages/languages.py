@@ -22,7 +22,8 @@ def texts_for(accept_language: str) -> Texts:
 
 
 def _weighed(part: str) -> tuple[float, str]:
-    language, _, weight = part.partition(";q=")
+    language, _, parameter = part.partition(";")
+    weight = parameter.strip().removeprefix("q=")
     try:
         number = float(weight) if weight else 1.0
     except ValueError:

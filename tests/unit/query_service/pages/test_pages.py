@@ -207,6 +207,7 @@ async def test_pages_are_in_the_readers_language(pages: PagesSide):
         ("", ENGLISH),
         ("fr, de;q=0.3", GERMAN),
         ("en;q=0.2, DE-at;q=0.9", GERMAN),
+        ("en; q=0.2, de; q=0.9", GERMAN),
         ("de;q=nothing, en", ENGLISH),
         (",;q=,;;", ENGLISH),
         ("fr, " * 1_000 + "de", ENGLISH),
