@@ -19,7 +19,7 @@ from shared.read_models.documents import Model
 from shared.serialization.events import decode_what_opens
 from shared.signing import SignatureRefused, Signer
 from tests.fakes.event_store import MemoryEventStore
-from tests.support.command_side import KEYS, QUERY_URL, CommandSide, Database
+from tests.support.command_side import KEYS, QUERY_URL, CommandSide, Database, StoppedClock
 from tests.support.query_side import QuerySide
 
 Document = dict[str, Any]
@@ -51,7 +51,8 @@ class BothApis:
     def __init__(self) -> None:
         self._events = WatchedEvents()
         database = Database(events=self._events)
-        self.commands = CommandSide(database)
+        # what is listed by time has one order in each run, whatever ids were drawn
+        self.commands = CommandSide(database, clock=StoppedClock(tick_ms=1))
         self.queries = QuerySide(database=database, keys=KEYS)
         self.queries.store.projections = VERSION
         self.document = joined(self.commands.app, self.queries.app)
