@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
 import structlog
@@ -14,14 +14,18 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from query_service.pages.commands import CommandApi
-from query_service.pages.families import HOME, SIGN_IN, Families
+from query_service.pages.families import HOME, Families
 from query_service.pages.inner_api import InnerApi
 from query_service.pages.rendering import HEADERS, Renderer, led_to
 from query_service.pages.sessions import Session, Sessions, is_from_here, is_own_form
+from query_service.pages.site import HOMES, SIGN_IN, Form, FormRoute, PageRoute, Show, Site, Take
+from shared.auth.access import Role
 from shared.auth.keys import KeysUnavailable
 from shared.http.request_checks import is_id
 
-FIRST_SEGMENTS = frozenset({"", "assets", "dashboard", "sign-in", "sign-out"})
+FIRST_SEGMENTS = frozenset({"", "assets", "sign-in", "sign-out"}) | {
+    home.strip("/") for home in HOMES.values()
+}
 MOST_FORM_BYTES = 16 * 1_024
 MOST_FIELDS = 16
 READ_SECONDS = 10.0
@@ -30,9 +34,7 @@ FORM_FIELD = "form_token"
 
 log = structlog.get_logger(__name__)
 
-Form = Mapping[str, str]
-Handler = Callable[[Request, Session], Awaitable[Response]]
-FormHandler = Callable[[Request, Session, Form], Awaitable[Response]]
+Answer = Callable[[Request], Awaitable[Response]]
 
 
 class Pages:
@@ -42,7 +44,7 @@ class Pages:
         self._app = app
         self._sessions = sessions
         self._renderer = Renderer(behind_tls=sessions.behind_tls)
-        self._families = Families(InnerApi(app), commands, self._renderer, sessions)
+        self._site = Site(InnerApi(app), commands, self._renderer, sessions)
         self._router = Router(self._routes(), redirect_slashes=False, default=self._nothing_here)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -62,23 +64,25 @@ class Pages:
         await page(scope, receive, send)
 
     def _routes(self) -> list[Route]:
-        families = self._families
-        child = f"{HOME}/children/{{child_id}}"
-        seen = f"{child}/violations/{{violation_id}}/acknowledgement"
+        families = Families(self._site)
         return [
-            Route("/", self._home),
+            Route("/", self._signed_in(self._home), methods=["GET"]),
             Route("/assets/{digest}/{name}", self._asset),
             Route(SIGN_IN, self._sign_in_page, methods=["GET"]),
             Route(SIGN_IN, self._sign_in, methods=["POST"]),
-            Route("/sign-out", self._form(self._sign_out), methods=["POST"]),
-            Route(HOME, self._read(families.dashboard), methods=["GET"]),
+            Route("/sign-out", self._signed_in(self._with_form(self._sign_out)), methods=["POST"]),
             Route(f"{HOME}/stream", _Stream(self._sessions, families), methods=["GET"]),
-            Route(child, self._read(families.child), methods=["GET"]),
-            Route(seen, self._form(families.acknowledge), methods=["POST"]),
+            *(self._route(one) for one in families.routes()),
         ]
 
-    def _read(self, handle: Handler) -> Callable[[Request], Awaitable[Response]]:
-        """For whoever is signed in."""
+    def _route(self, one: PageRoute | FormRoute) -> Route:
+        if isinstance(one, PageRoute):
+            return Route(one.path, self._signed_in(one.show, one.role), methods=["GET"])
+        take = self._with_form(one.take)
+        return Route(one.path, self._signed_in(take, one.role), methods=["POST"])
+
+    def _signed_in(self, show: Show, role: Role | None = None) -> Answer:
+        """For whoever is signed in, or only as `role`."""
 
         async def answer(request: Request) -> Response:
             if not all(is_id(value) for value in request.path_params.values()):
@@ -86,20 +90,22 @@ class Pages:
             session = await self._sessions.of(request)
             if session is None:
                 return led_to(SIGN_IN)
-            return await self._foreseen(request, handle(request, session))
+            if role not in (None, session.principal.role):
+                return self._renderer.page(request, "other_role.html", 403, signed_in=session)
+            return await self._foreseen(request, show(request, session))
 
         return answer
 
-    def _form(self, handle: FormHandler) -> Callable[[Request], Awaitable[Response]]:
-        """For whoever is signed in, and sends a form that was made for them."""
+    def _with_form(self, take: Take) -> Show:
+        """For who sends a form that was made for them."""
 
-        async def with_form(request: Request, session: Session) -> Response:
+        async def answer(request: Request, session: Session) -> Response:
             form = await read_form(request)
             if not is_own_form(request, form.get(FORM_FIELD, ""), session):
                 raise HTTPException(403)
-            return await handle(request, session, form)
+            return await take(request, session, form)
 
-        return self._read(with_form)
+        return answer
 
     async def _foreseen(self, request: Request, answer: Awaitable[Response]) -> Response:
         """What nobody foresaw is a page, too, for people's eyes; the log has the rest."""
@@ -111,8 +117,11 @@ class Pages:
             log.exception("page_failed", error=type(error).__name__)
             return self._renderer.error(request, 500)
 
-    async def _home(self, _request: Request) -> Response:
-        return led_to(HOME)
+    async def _home(self, request: Request, session: Session) -> Response:
+        home = HOMES.get(session.principal.role)
+        if home is None:
+            return self._renderer.page(request, "other_role.html", 403, signed_in=session)
+        return led_to(home)
 
     async def _nothing_here(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._renderer.error(Request(scope), 404)(scope, receive, send)
@@ -135,7 +144,7 @@ class Pages:
         session = await self._sessions.begin(form.get("token", "").strip())
         if session is None:
             return self._renderer.page(request, "sign_in.html", 401, refused=True, by_link=False)
-        response = led_to(HOME)
+        response = led_to(HOMES.get(session.principal.role, "/"))
         self._sessions.keep(session, response)
         return response
 

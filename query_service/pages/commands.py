@@ -4,7 +4,9 @@ The query service writes nothing. It passes on who asks, and what the form of a 
 page can send what the command API would not take from the same person's own client.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import httpx2
 from starlette.requests import Request
@@ -15,11 +17,24 @@ SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A command as HTTP sends it. `key`: its idempotency key, so that a form which is sent twice is
+    one command; None for what is the same however often it is done."""
+
+    method: str
+    path: str
+    key: str | None = None
+    body: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """`seen`: the consistency token of what was written; None where nothing was."""
+    """`seen`: the consistency token of what was written; None where nothing was. `problem`: what
+    the command API said instead (RFC 9457); empty where it was done or did not answer."""
 
     is_done: bool
     seen: str | None = None
+    problem: Mapping[str, Any] = field(default_factory=dict)
 
 
 class CommandApi:
@@ -31,20 +46,29 @@ class CommandApi:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def send(self, request: Request, token: str, path: str, key: str) -> Outcome:
-        """One command without a body, once. `key`: its idempotency key, so that a form which is
-        sent twice is one command."""
-        headers = {
-            "Authorization": f"Bearer {token}",
-            "Idempotency-Key": key,
-            "X-Forwarded-For": _forwarded(request),
-        }
+    async def send(self, request: Request, token: str, command: Sent) -> Outcome:
+        """One command of who holds `token`, once."""
+        headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": _forwarded(request)}
+        if command.key is not None:
+            headers["Idempotency-Key"] = command.key
         try:
-            response = await self._http.post(path, headers=headers)
+            response = await self._http.request(
+                command.method, command.path, headers=headers, json=command.body
+            )
         except httpx2.TransportError:
             return Outcome(is_done=False)
-        is_done = response.status_code < httpx2.codes.BAD_REQUEST
-        return Outcome(is_done, response.headers.get(TOKEN_HEADER))
+        if response.status_code < httpx2.codes.BAD_REQUEST:
+            return Outcome(is_done=True, seen=response.headers.get(TOKEN_HEADER))
+        return Outcome(is_done=False, problem=_problem(response))
+
+
+def _problem(response: httpx2.Response) -> Mapping[str, Any]:
+    """Empty where something between here and the command API answered."""
+    try:
+        content: Any = response.json()
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _forwarded(request: Request) -> str:

@@ -181,7 +181,7 @@ async def test_a_read_store_that_is_away_is_said(
 async def test_an_error_that_nobody_foresaw_is_a_page(
     pages: PagesSide, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("query_service.pages.families._freshness", lambda _answer: 1 / 0)
+    monkeypatch.setattr("query_service.pages.families.notices", lambda *_: 1 / 0)
     page = await shown(pages, "/dashboard")
     assert page.status_code == 500
     assert page.headers["Content-Type"].startswith("text/html")

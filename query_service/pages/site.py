@@ -1,0 +1,97 @@
+"""What every page works with, and how a page is made of answers and a form becomes a command."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from query_service.pages.commands import CommandApi, Outcome, Sent
+from query_service.pages.inner_api import ApiAnswer, Asked, InnerApi
+from query_service.pages.rendering import Renderer, led_to
+from query_service.pages.sessions import Session, Sessions, seen_by
+from shared.auth.access import Role
+
+SIGN_IN = "/sign-in"
+HOMES: Mapping[Role, str] = {Role.PARENT: "/dashboard"}
+"""Where each role begins; there are no pages for a role that is not here."""
+
+UNAUTHENTICATED = 401
+LATE = "read-store-down"
+
+Form = Mapping[str, str]
+Show = Callable[[Request, Session], Awaitable[Response]]
+Take = Callable[[Request, Session, Form], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class PageRoute:
+    """A page that `show`s, for one role. `{names}` of the path are ids."""
+
+    path: str
+    role: Role
+    show: Show
+
+
+@dataclass(frozen=True, slots=True)
+class FormRoute:
+    """What a page's form is sent to; `take` gets fields that came with a good form token."""
+
+    path: str
+    role: Role
+    take: Take
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    api: InnerApi
+    commands: CommandApi
+    renderer: Renderer
+    sessions: Sessions
+
+    async def ask(self, request: Request, session: Session, *wanted: Asked) -> list[ApiAnswer]:
+        """All of it, at once; the first waits for what its reader wrote."""
+        first, *others = wanted
+        answer = await self.api.get(request, session.token, first, seen_by(request))
+        return [
+            answer,
+            *await asyncio.gather(*(self.api.get(request, session.token, one) for one in others)),
+        ]
+
+    def refused(self, request: Request, *answers: ApiAnswer) -> Response | None:
+        """What to show instead, where one of the answers is a refusal."""
+        for answer in answers:
+            if answer.status == UNAUTHENTICATED:
+                return led_to(SIGN_IN)
+            if answer.is_refusal:
+                later = answer.headers.get("retry-after")
+                headers = {"Retry-After": later} if later else {}
+                return self.renderer.error(request, answer.status, headers)
+        return None
+
+    async def send(self, request: Request, session: Session, command: Sent, back: str) -> Response:
+        """A command, then the page at `back`, which says so where it was not done."""
+        outcome = await self.commands.send(request, session.token, command)
+        return self.answered(outcome, back)
+
+    def answered(self, outcome: Outcome, back: str) -> Response:
+        """To `back`, which shows what was done, or says that it was not."""
+        if not outcome.is_done:
+            return led_to(f"{back}?not-saved")
+        response = led_to(back)
+        if outcome.seen is not None:
+            self.sessions.keep_seen(outcome.seen, response)
+        return response
+
+
+def notices(request: Request, answer: ApiAnswer) -> Mapping[str, Any]:
+    """Of a page whose main content is `answer`. `late`: the read store is away. `as_of`: until when
+    everything is included, if known. `not_saved`: the command before was not done."""
+    late = LATE in answer.headers.get("cache-status", "")
+    return {
+        "late": late,
+        "as_of": answer.headers.get("x-as-of"),
+        "not_saved": "not-saved" in request.query_params,
+    }
