@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -233,6 +233,9 @@ class Search(Page):
         None, description="Only children with this engagement level."
     )
     status: VisibleStatus | None = Field(None, description="Only accounts with this status.")
+    violations: Literal["open"] | None = Field(
+        None, description="Only children with unresolved violations."
+    )
 
     def to_query(self) -> SearchChildren:
         return SearchChildren(**self.model_dump())

@@ -33,6 +33,7 @@ class SearchChildren(Query):
     safety_status: SafetyStatus | None = None
     engagement_level: EngagementLevel | None = None
     status: VisibleStatus | None = None
+    violations: Literal["open"] | None = None
     limit: int = 20
     cursor: str | None = None
 
@@ -108,6 +109,7 @@ class SearchChildrenHandler:
             safety_status=query.safety_status,
             engagement_level=query.engagement_level,
             status=query.status,
+            has_open_violations=query.violations == "open",
         )
 
     def _name_tokens(self, name: str | None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from query_service.read_store.port import VISIBLE_STATUSES, ChildFilter, FamilyC
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Document
 from shared.read_models.documents import ChildDocument
+from shared.read_models.indexes import OPEN
 
 VISIBLE: Document = {"status": {"$in": [status.value for status in VISIBLE_STATUSES]}}
 
@@ -53,6 +54,8 @@ def conditions_of(wanted: ChildFilter) -> list[Document]:
         conditions.append({"engagement_level": wanted.engagement_level.value})
     if wanted.status is not None:
         conditions.append({"status": wanted.status.value})
+    if wanted.has_open_violations:
+        conditions.append(OPEN)
     return conditions
 
 

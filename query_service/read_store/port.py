@@ -115,6 +115,8 @@ class ChildFilter:
     safety_status: SafetyStatus | None = None
     engagement_level: EngagementLevel | None = None
     status: ChildStatus | None = None
+    has_open_violations: bool = False
+    """Only those that have; else any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ that is not on the page. See docs/decisions/040-searches-merge-orders.md.
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import prod
@@ -22,7 +22,15 @@ from query_service.read_store.mongo_queries import after_page, age_of, condition
 from query_service.read_store.port import VISIBLE_STATUSES, ChildFilter, PageEnd
 from shared.mongo import Collection, Document, aggregate
 from shared.read_models.documents import EngagementLevel, SafetyStatus
-from shared.read_models.indexes import BY_AGE, BY_NAME, BY_PARENT, BY_STATUS, NEWEST_FIRST, Key
+from shared.read_models.indexes import (
+    BY_AGE,
+    BY_NAME,
+    BY_OPEN,
+    BY_PARENT,
+    BY_STATUS,
+    NEWEST_FIRST,
+    Key,
+)
 
 MOST_SCANS = 200
 """MongoDB's own limit (internalQueryMaxScansToExplode): beyond it, it sorts all that matches."""
@@ -31,6 +39,9 @@ PROBED = 1_000
 """Of two conditions the one is rarer whose newest children, so many, reach further back in time."""
 
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+FROM_THE_BEGINNING: Document = {"created_at": {"$gt": LONG_AGO}}
+"""MongoDB meets conditions by an index only if one is about its first field."""
 
 BAD_VALUE = 2
 """MongoDB's error code, also for a hint at an index that is not there."""
@@ -98,6 +109,9 @@ async def searches_for(children: Collection, wanted: ChildFilter) -> list[Asked]
 async def _by_values(children: Collection, wanted: ChildFilter) -> list[Asked] | None:
     """For all conditions but the name; None where there are none. Nothing is to be searched for an
     age that no child has."""
+    if wanted.has_open_violations:
+        unnamed = conditions_of(replace(wanted, name_tokens=()))
+        return [Asked([FROM_THE_BEGINNING, *unnamed], BY_OPEN)]
     if not (points := _points(wanted)):
         return None
     combined = [{field: {"$in": values}} for field, values in points.items()]

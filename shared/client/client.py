@@ -110,7 +110,7 @@ class TeddyClient(Commands):
 
     async def search_children(self, **conditions: Any) -> answers.FoundChildren:
         """One page. Conditions: name, age_min, age_max, parent_id, safety_status,
-        engagement_level, status, limit, cursor."""
+        engagement_level, status, violations ("open"), limit, cursor."""
         return cast(answers.FoundChildren, await self.ask(path_of("children"), params=conditions))
 
     async def all_children(self, **conditions: Any) -> AsyncIterator[answers.FoundChild]:

@@ -18,6 +18,11 @@ BY_AGE: Key = [("age", 1), *_STATUSES, *NEWEST_FIRST]
 """One order of the children for each combination of the values before it: a search names some
 combinations, and MongoDB merges their orders (query_service/read_store/searching.py)."""
 
+BY_OPEN: Key = [*NEWEST_FIRST, *_STATUSES, ("age", 1)]
+OPEN: Document = {"open_violations_count": {"$gt": 0}}
+"""Of the few children that have open violations, in the order of the list; the other conditions are
+met by the index."""
+
 _COUNTED = [("severity", 1), ("outcome", 1), ("alerted", 1), ("type", 1)]
 """All that is counted of violations: whoever counts a child's reads no document, however long the
 details are."""
@@ -53,10 +58,12 @@ _FEW_HAVE = {Model.ALERTS: "awaits_live"}
 """Fields that hardly any document has, by which those are found that do."""
 
 _FEW_MEET: dict[Model, tuple[Key, Document]] = {
+    Model.CHILDREN: (BY_OPEN, OPEN),
     Model.CONVERSATIONS: ([("child_id", 1), ("started_at", 1)], {"ended_at": None}),
     Model.VIOLATIONS: (BY_ASSIGNEE, {"assignee": {"$gt": ""}}),
 }
-"""Conditions that few documents meet: conversations that go on, violations that were assigned."""
+"""Conditions that few documents meet: children with open violations, conversations that go on,
+violations that were assigned."""
 
 
 async def ensure_read_model_indexes(database: Database, generation: Generation) -> None:

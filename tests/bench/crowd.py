@@ -23,6 +23,7 @@ YEAR_MS = 365 * 24 * 3_600_000
 CHUNK = 1_000
 SAFETY = Weighted.of(("excellent", 95.5), ("good", 2.5), ("fair", 1.2), ("needs_attention", 0.8))
 ENGAGEMENT = Weighted.of(("new", 60.0), ("learning", 35.0), ("engaged", 4.0), ("active", 1.0))
+OPEN_VIOLATIONS = Weighted.of((0, 99.0), (1, 0.9), (3, 0.1))
 STATUS = Weighted.of(("active", 94.0), ("deactivated", 5.9), ("erased", 0.1))
 SEALED = "1.name." + "x" * 1_400
 """As much as a child's sealed fields take."""
@@ -67,6 +68,7 @@ def _stages(children: int) -> list[dict[str, Any]]:
         "engagement_level": _chosen(ENGAGEMENT, "$r0"),
         "name": SEALED,
         "version": 6,
+        "open_violations_count": _chosen(OPEN_VIOLATIONS, "$r1"),
     }
     return [
         {"$set": {"part": {"$range": [0, -(-children // CHUNK)]}}},

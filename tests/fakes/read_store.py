@@ -203,6 +203,7 @@ def _meets(child: ChildDocument, wanted: ChildFilter) -> bool:
         and wanted.safety_status in (None, child["safety_status"])
         and wanted.engagement_level in (None, child["engagement_level"])
         and wanted.status in (None, child["status"])
+        and (not wanted.has_open_violations or child["open_violations_count"] > 0)
     )
 
 

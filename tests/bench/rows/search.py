@@ -52,7 +52,12 @@ def measure(world: World, rounds: int) -> Sequence[Result]:
 def combinations(step: int = 1) -> list[ChildFilter]:
     """Every `step`-th combination of the documented conditions; a parent's children are few."""
     every = product(
-        (None, *VISIBLE_STATUSES), (None, *SafetyStatus), (None, *EngagementLevel), AGES, WORDS
+        (None, *VISIBLE_STATUSES),
+        (None, *SafetyStatus),
+        (None, *EngagementLevel),
+        AGES,
+        WORDS,
+        (False, True),
     )
     return [
         ChildFilter(
@@ -62,8 +67,9 @@ def combinations(step: int = 1) -> list[ChildFilter]:
             age_min=None if age is None else age[0],
             age_max=None if age is None else age[1],
             name_tokens=() if word is None else INDEX.tokens_to_find(word),
+            has_open_violations=has_open,
         )
-        for status, safety, engagement, age, word in list(every)[::step]
+        for status, safety, engagement, age, word, has_open in list(every)[::step]
     ]
 
 

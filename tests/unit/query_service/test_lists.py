@@ -251,6 +251,16 @@ async def found(side: QuerySide, principal: Principal = ADMIN, **conditions: Any
     return [item["child_id"] for item in answer["items"]]
 
 
+async def test_children_with_open_violations_are_found(side: QuerySide):
+    await side.child("lena", open_violations_count=2, age=4)
+    await side.child("leo", open_violations_count=0, age=4)
+    await side.child("mia", open_violations_count=1, age=9)
+    assert await found(side, violations="open") == ["lena", "mia"]
+    assert await found(side, violations="open", age_max=5) == ["lena"]
+    refused = await side.get("/v1/children", OFFICER, params={"violations": "resolved"})
+    assert refused.status_code == 422
+
+
 async def test_a_child_is_found_by_the_beginnings_of_its_names_without_accents(side: QuerySide):
     await side.child("lena", name="Lena-Marie Weiß")
     await side.child("leo", name="Leo Braun")
