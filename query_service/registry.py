@@ -30,6 +30,7 @@ from query_service.queries.get_safety_violations import (
     GetSafetyViolationsHandler,
 )
 from query_service.queries.get_system_analytics import GetSystemAnalytics, GetSystemAnalyticsHandler
+from query_service.queries.get_system_status import GetSystemStatus, GetSystemStatusHandler
 from query_service.queries.search_children import SearchChildren, SearchChildrenHandler
 from query_service.queries.visible_children import VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
@@ -114,7 +115,7 @@ def _register_cached(
 
 
 def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:
-    """Alerts, the queue of violations, and what a family may take with it."""
+    """Alerts, the queue of violations, the system's state, and what a family may take with it."""
     store, clock = ports.store, ports.clock
     alerts = Cursors(ports.keys.signature_key, "alerts")
     bus.register(GetAlerts, GetAlertsHandler(store, alerts))
@@ -122,4 +123,5 @@ def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -
     bus.register(GetSafetyViolations, GetSafetyViolationsHandler(store, children, queue))
     receipts = GetErasureReceiptHandler(store, ports.erased, ports.proofs, clock)
     bus.register(GetErasureReceipt, receipts)
+    bus.register(GetSystemStatus, GetSystemStatusHandler(store, clock))
     bus.register(ExportChild, ExportChildHandler(children, ports.events, clock))

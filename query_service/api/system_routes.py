@@ -18,6 +18,7 @@ from query_service.bus import HandlerDescription
 from query_service.cache.entries import CacheStatistics
 from query_service.queries.answers import AnswerModel
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
+from query_service.queries.get_system_status import GetSystemStatus, SystemStatus
 from query_service.queries.visible_children import Scope
 from shared.auth.access import operation_of
 from shared.http.problems import problem_responses
@@ -40,6 +41,18 @@ system = APIRouter(tags=["system"], route_class=StrictRoute)
 def get_system_analytics() -> GetSystemAnalytics:
     """Numbers of the whole system, of no one in particular."""
     return GetSystemAnalytics()
+
+
+@numbers.get(
+    "/system/status",
+    response_model=SystemStatus,
+    responses={**UNCHANGED, **OF_NO_ONE},
+    openapi_extra=QUERY_HEADERS,
+)
+def get_system_status() -> GetSystemStatus:
+    """Whether what queries show is up to date, and what stands in the way: late read models,
+    children that cannot be projected, notifications that do not arrive, generations and workers."""
+    return GetSystemStatus()
 
 
 SQL_ANSWERS: dict[int | str, dict[str, Any]] = {

@@ -16,6 +16,7 @@ from query_service.read_store.mongo_queries import (
     page_of,
     recent_conversations,
 )
+from query_service.read_store.operations import Operations, read_operations
 from query_service.read_store.port import (
     TOO_OLD_FOR_A_QUEUE,
     VIOLATIONS_APART,
@@ -59,6 +60,10 @@ class MongoReadModels:
 
     async def projected_through(self) -> datetime | None:
         return await self._live.projected_through()
+
+    async def operations(self) -> Operations:
+        async with reading():
+            return await read_operations(self._database)
 
     async def projected_version(self, child_id: str) -> int:
         children = await self._collection(Model.CHILDREN)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from query_service.read_store.operations import Operations
 from query_service.read_store.violation_filter import QueueEnd, ViolationFilter
 from shared.event_store.port import StoreUnavailable
 from shared.events.child import Severity
@@ -158,6 +159,9 @@ class ReadModelDatabase(Protocol):
 
     async def projected_through(self) -> datetime | None:
         """All that was stored until then is in what is read from now on; None: nobody knows."""
+
+    async def operations(self) -> Operations:
+        """Who keeps the read models up to date, and what stands in the way."""
 
     async def projected_version(self, child_id: str) -> int:
         """The version that the child's read models have reached, also of an erased child; 0

@@ -127,6 +127,10 @@ class TeddyClient(Commands):
     async def get_system_analytics(self) -> dict[str, Any]:
         return await self.ask(path_of("system", "analytics"))
 
+    async def get_system_status(self) -> dict[str, Any]:
+        """Whether the read models are up to date, and what stands in the way; role admin."""
+        return await self.ask(path_of("system", "status"))
+
     async def sql(self, statement: str, max_rows: int | None = None) -> answers.SqlRows:
         """What one SELECT in DuckDB's dialect finds in columns without personal data; roles analyst
         and admin. At most `max_rows` (10,000) rows.

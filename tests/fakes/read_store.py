@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from query_service.read_store.operations import Operations
 from query_service.read_store.port import (
     TOO_OLD_FOR_A_QUEUE,
     VIOLATIONS_APART,
@@ -30,10 +31,16 @@ from shared.read_models.documents import (
     ViolationDocument,
 )
 from shared.read_models.formulas import minutes_by_day
-from shared.read_models.generations import CONVERSATION_LIMIT_MINUTES
+from shared.read_models.generations import (
+    CONVERSATION_LIMIT_MINUTES,
+    Catalog,
+    Generation,
+    KeptGeneration,
+)
 from tests.fakes.violation_queue import queue_of
 
 T = TypeVar("T")
+FIRST = Generation(1)
 
 A_DAY = timedelta(days=1)
 
@@ -56,6 +63,7 @@ class MemoryReadModels:
         self.stale: dict[str, datetime] = {}
         self.through: datetime | None = None
         self.away_for: float | None = None
+        self.known = Operations(Catalog(FIRST, (KeptGeneration(FIRST),)))
 
     @property
     def models(self) -> dict[Model, dict[str, Any]]:
@@ -69,6 +77,9 @@ class MemoryReadModels:
             Model.ALERTS: self.alerts,
         }
         return dict(of_children)
+
+    async def operations(self) -> Operations:
+        return self.known
 
     async def ping(self) -> None:
         """Memory always answers."""

@@ -5,7 +5,6 @@ from functools import partial
 import click
 from rich.text import Text
 
-from projection_worker.projecting.generations import Heartbeats
 from projection_worker.projections import registry
 from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp, children_behind
 from projection_worker.replay.rebuild.ledger import Kind, Ledger
@@ -13,6 +12,7 @@ from projection_worker.replay.rebuild.rebuild import lead
 from projection_worker.session import Refused, Stores, run
 from shared.command_line import Table
 from shared.read_models.generations import Catalog, KeptGeneration, begin_catalog
+from shared.read_models.heartbeats import Heartbeats
 
 
 @click.command()

@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 from projection_worker.consuming.kafka_clients import open_consumer
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.generations import (
-    SEEN_SECONDS,
-    Heartbeats,
     consumer_group,
     limit_of_rebuild,
 )
@@ -37,6 +35,7 @@ from shared.mongo import Database
 from shared.read_models.deliveries import NOTIFIED_WITHIN
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import Catalog, begin_catalog, read_catalog
+from shared.read_models.heartbeats import SEEN_SECONDS, Heartbeats
 
 Result = TypeVar("Result")
 

@@ -10,8 +10,6 @@ import pytest
 import pytest_asyncio
 from bson import json_util
 
-from projection_worker.projecting import generations
-from projection_worker.projecting.generations import Heartbeats
 from projection_worker.projections import registry
 from projection_worker.records import Delivered
 from projection_worker.replay.rebuild.ledger import Source
@@ -19,9 +17,11 @@ from projection_worker.replay.rebuild.rebuild import RebuildRefused
 from projection_worker.replay.verify.verifier import verifier_of
 from projection_worker.session import open_stores
 from projection_worker.settings import WorkerSettings
+from shared.read_models import heartbeats
 from shared.read_models.deliveries import deliveries
 from shared.read_models.documents import Model
 from shared.read_models.generations import read_catalog
+from shared.read_models.heartbeats import Heartbeats
 from tests.integration.projection.test_rebuild import FIRST, SECOND, World, world_settings
 from tests.support.projection_facts import MIA
 from tests.support.projection_side import delivered_of
@@ -55,7 +55,7 @@ async def left_behind(
         for name, documents in FORMER["database"].items():
             await on.database[name].insert_many(documents)
         # who answers once, while workers answer every second
-        monkeypatch.setattr(generations, "SEEN_SECONDS", 600)
+        monkeypatch.setattr(heartbeats, "SEEN_SECONDS", 600)
         await Heartbeats(on.database).beat("a-worker-of-this-release", registry.VERSION)
         yield World(on)
         await on.store.close()

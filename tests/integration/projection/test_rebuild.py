@@ -13,8 +13,7 @@ import pytest_asyncio
 
 from projection_worker.consuming.store_lag import StoreLag, StoreWatch
 from projection_worker.dead_letters.store import DeadLetters
-from projection_worker.projecting import generations
-from projection_worker.projecting.generations import Heartbeats, KeptGenerations
+from projection_worker.projecting.generations import KeptGenerations
 from projection_worker.projections import registry
 from projection_worker.projections.registry import Folding
 from projection_worker.replay.rebuild import processes
@@ -33,9 +32,11 @@ from projection_worker.settings import WorkerSettings
 from shared.clock import utc_now
 from shared.events.child import ChildEvent, Severity
 from shared.keyring.key_store import MongoKeyStore
+from shared.read_models import heartbeats
 from shared.read_models.deliveries import deliveries
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import Generation, begin_catalog, live_generation, read_catalog
+from shared.read_models.heartbeats import Heartbeats
 from shared.read_models.indexes import stale_since
 from tests.support.commits import an_offer
 from tests.support.key_files import create_key_files
@@ -367,7 +368,7 @@ async def test_a_generation_of_other_projections_goes_live_only_with_workers_tha
     with pytest.raises(NotCaughtUp, match=f"no worker of projections {newer}"):
         await world.rebuilt()
     # who answers once, while workers answer every second
-    monkeypatch.setattr(generations, "SEEN_SECONDS", 600)
+    monkeypatch.setattr(heartbeats, "SEEN_SECONDS", 600)
     await Heartbeats(world.on.database).beat("a-new-worker", newer)
     await world.rebuild().resume()
 
