@@ -14,9 +14,8 @@ from command_service.child.field_checks import NOTE, REASON
 from query_service.pages.app import MOST_FORM_BYTES
 from query_service.pages.officer_forms import MOST_NOTE, MOST_REASON
 from query_service.pages.officers import ages_at
-from query_service.pages.texts_of_safety import SAFETY_ENGLISH, SAFETY_GERMAN
+from query_service.pages.texts_of_safety import SAFETY_ENGLISH, SAFETY_GERMAN, SafetyTexts
 from query_service.read_store.violation_filter import ViolationOrder, ViolationStatus
-from shared.audit.record import Record
 from shared.auth.access import Principal
 from tests.support.pages import PagesSide, form_token_of
 from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, parent
@@ -42,10 +41,8 @@ async def pages(side: QuerySide) -> PagesSide:
     return PagesSide(side)
 
 
-async def shown(
-    pages: PagesSide, path: str, who: Principal = OFFICER, **headers: str
-) -> httpx2.Response:
-    async with pages.browser(**headers) as browser:
+async def shown(pages: PagesSide, path: str, who: Principal = OFFICER) -> httpx2.Response:
+    async with pages.browser() as browser:
         await pages.sign_in(browser, who)
         return await browser.get(path)
 
@@ -186,15 +183,14 @@ async def test_nothing_inline_and_nothing_from_outside_is_on_the_pages(pages: Pa
 
 
 async def test_what_a_page_shows_is_on_record_as_the_apis_own_answer(pages: PagesSide):
-    def recorded(entries: list[Record]) -> dict[str, set[str]]:
-        return {one.operation: set(one.children) for one in entries}
+    def recorded() -> dict[str, set[str]]:
+        return {one.operation: set(one.children) for one in pages.side.audit.entries}
 
     await shown(pages, "/safety")
-    assert recorded(pages.side.audit.entries) == {"GetSafetyViolations": {LENA, OTTO}}
+    assert recorded() == {"GetSafetyViolations": {LENA, OTTO}}
     pages.side.audit.entries.clear()
     await shown(pages, ON)
-    both = {"GetChildProfile": {LENA}, "GetChildSafetyReport": {LENA}}
-    assert recorded(pages.side.audit.entries) == both
+    assert recorded() == {"GetChildProfile": {LENA}, "GetChildSafetyReport": {LENA}}
 
 
 COMMANDS: dict[str, tuple[dict[str, str], str, str | None, Any]] = {
@@ -371,7 +367,9 @@ def test_an_age_is_in_the_largest_unit_that_fits(ago: timedelta, age: tuple[str,
 
 @pytest.mark.parametrize("path", ["/safety", "/safety?status=all&cursor=", ON])
 async def test_in_german_nothing_is_english(pages: PagesSide, path: str):
-    page = await shown(pages, path, **{"Accept-Language": "de"})
+    async with pages.browser(**{"Accept-Language": "de"}) as browser:
+        await pages.sign_in(browser, OFFICER)
+        page = await browser.get(path)
     words = unescape(page.text)
     english = {one for one in _said(SAFETY_ENGLISH) if " " in one.strip("{} ")}
     assert [one for one in english if one in words] == []
@@ -387,6 +385,6 @@ def test_both_languages_say_the_same_things():
             assert english.keys() == german.keys(), name
 
 
-def _said(texts: object) -> list[str]:
-    values = (getattr(texts, name) for name in type(texts).__slots__)
+def _said(texts: SafetyTexts) -> list[str]:
+    values = (getattr(texts, name) for name in texts.__slots__)
     return [text for one in values for text in ([one] if isinstance(one, str) else one.values())]
