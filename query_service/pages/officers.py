@@ -21,7 +21,16 @@ from query_service.pages.officer_forms import (
     resolution,
 )
 from query_service.pages.sessions import Session
-from query_service.pages.site import HOMES, Form, FormRoute, PageRoute, Site, not_saved, notices
+from query_service.pages.site import (
+    HOMES,
+    Form,
+    FormRoute,
+    PageRoute,
+    Site,
+    not_saved,
+    notices,
+    with_parameter,
+)
 from shared.auth.access import Role
 from shared.clock import utc_now
 
@@ -38,6 +47,7 @@ ASKED_OF_CHILD = ("cursor",)
 GONE = frozenset({"child-erased", "child-not-found"})
 """Refusals after which the child has no page that could say so."""
 
+SAVED = "saved"
 PER_PAGE = "20"
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
@@ -103,6 +113,7 @@ class Officers:
             report=report,
             shown=urlencode(chosen),
             more=urlencode({"cursor": following}) if following else None,
+            saved=request.query_params.get(SAVED),
             most_note=MOST_NOTE,
             most_reason=MOST_REASON,
             age=ages_at(utc_now()),
@@ -140,7 +151,7 @@ class Officers:
         outcome = await self.site.commands.send(request, session.token, command)
         if outcome.code in GONE:
             return not_saved(QUEUE, outcome.code)
-        return self.site.answered(outcome, back, f"#violation-{violation}")
+        return self.site.answered(outcome, back, done_at(back, violation, form))
 
 
 def chosen_of(names: tuple[str, ...], given: Mapping[str, str]) -> dict[str, str]:
@@ -148,13 +159,24 @@ def chosen_of(names: tuple[str, ...], given: Mapping[str, str]) -> dict[str, str
     return {name: given[name] for name in names if given.get(name)}
 
 
+def is_of_queue(form: Form) -> bool:
+    return form.get("from") == "queue"
+
+
 def page_of(form: Form, child: str) -> str:
     """Where a form was: the queue or the child's page, as it was shown."""
-    is_queue = form.get("from") == "queue"
-    names = ASKED_OF_QUEUE if is_queue else ASKED_OF_CHILD
+    names = ASKED_OF_QUEUE if is_of_queue(form) else ASKED_OF_CHILD
     shown = urlencode(chosen_of(names, dict(parse_qsl(form.get("shown", "")))))
-    path = QUEUE if is_queue else f"{QUEUE}/children/{child}"
+    path = QUEUE if is_of_queue(form) else f"{QUEUE}/children/{child}"
     return f"{path}?{shown}" if shown else path
+
+
+def done_at(back: str, violation: str, form: Form) -> str:
+    """Where on the page `back` it is seen what a form did: at the incident. But the child's page
+    does not know who looks into it, and has to be told."""
+    if "assignee" in form and not is_of_queue(form):
+        return with_parameter(back, SAVED, form["assignee"])
+    return f"{back}#violation-{violation}"
 
 
 def ages_at(now: datetime) -> Callable[[str], Age]:

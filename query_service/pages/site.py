@@ -78,11 +78,12 @@ class Site:
         outcome = await self.commands.send(request, session.token, command)
         return self.answered(outcome, back)
 
-    def answered(self, outcome: Outcome, back: str, place: str = "") -> Response:
-        """To `back`, which shows what was done, at `place` on it, or says why it was not."""
+    def answered(self, outcome: Outcome, back: str, done: str | None = None) -> Response:
+        """To `back`, which shows what was done, or says why it was not. `done`: where else what was
+        done is seen."""
         if not outcome.is_done:
             return not_saved(back, outcome.code)
-        response = led_to(f"{back}{place}")
+        response = led_to(done or back)
         if outcome.seen is not None:
             self.sessions.keep_seen(outcome.seen, response)
         return response
@@ -91,7 +92,11 @@ class Site:
 def not_saved(back: str, code: str) -> Response:
     """To `back`, which says in words what `code` stands for: one of the command API, or of a form
     that was not filled in."""
-    return led_to(f"{back}{'&' if '?' in back else '?'}{urlencode({NOT_SAVED: code})}")
+    return led_to(with_parameter(back, NOT_SAVED, code))
+
+
+def with_parameter(path: str, name: str, value: str) -> str:
+    return f"{path}{'&' if '?' in path else '?'}{urlencode({name: value})}"
 
 
 def notices(request: Request, answer: ApiAnswer) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class SafetyTexts:
     """`{}` stands for a value. `refusals`: why something was not saved, by the code of the command
-    API's refusal, or of what is missing in a form."""
+    API's refusal, or of what is missing in a form; `saved`: to whom an incident was assigned."""
 
     queue: str
     back: str
@@ -47,6 +47,7 @@ class SafetyTexts:
     reopen: str
     reason_field: str
     assigning: str
+    saved: Mapping[str, str]
     operators: str
     operators_help: str
     who_looked: str
@@ -77,7 +78,7 @@ SAFETY_ENGLISH = SafetyTexts(
     release="Release",
     resolved_by="by {}",
     note="Note",
-    reopened="Reopened (times: {})",
+    reopened="Reopened ({})",
     family_saw="seen by the family",
     ages={
         "now": "just now",
@@ -99,6 +100,7 @@ SAFETY_ENGLISH = SafetyTexts(
     reopen="Reopen",
     reason_field="Reason",
     assigning="The list of all incidents says who looks into each, and what was noted.",
+    saved={"me": "Saved: you look into it.", "nobody": "Saved: nobody looks into it."},
     operators="For operators",
     operators_help="These are commands of the operator's command line, for this child.",
     who_looked="Who looked at this child",
@@ -151,7 +153,7 @@ SAFETY_GERMAN = SafetyTexts(
     release="Abgeben",
     resolved_by="von {}",
     note="Notiz",
-    reopened="Wieder geöffnet (Anzahl: {})",
+    reopened="Wieder geöffnet ({})",
     family_saw="von der Familie gesehen",
     ages={
         "now": "gerade eben",
@@ -173,6 +175,10 @@ SAFETY_GERMAN = SafetyTexts(
     reopen="Wieder öffnen",
     reason_field="Grund",
     assigning="Die Liste aller Vorfälle sagt, wer sich um welchen kümmert und was notiert wurde.",
+    saved={
+        "me": "Gespeichert: Sie kümmern sich darum.",
+        "nobody": "Gespeichert: Niemand kümmert sich darum.",
+    },
     operators="Für den Betrieb",
     operators_help="Das sind Befehle für die Kommandozeile des Betriebs, zu diesem Kind.",
     who_looked="Wer dieses Kind angesehen hat",

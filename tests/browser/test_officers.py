@@ -91,6 +91,23 @@ async def test_what_is_written_stays_while_the_page_is_brought_up_to_date(
     assert family.complaints == []
 
 
+async def test_the_keyboard_stays_where_it_is_in_a_list_that_refreshes_itself(
+    family: Family, context: BrowserContext
+):
+    # given
+    child, violation = await reported(family)
+    page = await begin(family, context)
+    row = page.locator(f"#violation-{violation}")
+    await expect(row).to_be_visible(timeout=SOON)
+    await row.get_by_role("link").focus()
+    # when somebody else takes it
+    officer = await family.client(Role.SAFETY_OFFICER, "officer-2")
+    await officer.assign_safety_violation(child, violation, "officer-2")
+    await expect(row).to_contain_text("officer-2 looks into it", timeout=SOON)
+    # then
+    await expect(row.get_by_role("link")).to_be_focused()
+
+
 async def test_who_comes_too_late_is_told_why(family: Family, context: BrowserContext):
     # given
     child, violation = await reported(family)

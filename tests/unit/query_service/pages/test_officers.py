@@ -168,7 +168,13 @@ async def test_whatever_was_said_is_shown_as_text(pages: PagesSide, side: QueryS
         violation("v-1", type=hostile, assignee=hostile),
         violation("v-2", type="scam", **CLOSED | {"resolved_by": hostile}),
     )
-    for path in ("/safety?status=all", ON, f"/safety/children/{OTTO}", "/safety?not-saved=<u>"):
+    for path in (
+        "/safety?status=all",
+        ON,
+        f"/safety/children/{OTTO}",
+        "/safety?not-saved=<u>",
+        f"{ON}?saved=<u>",
+    ):
         page = await shown(pages, path)
         assert page.status_code == 200
         for tag in ("<b>", "<i>", "<u>"):
@@ -210,6 +216,13 @@ COMMANDS: dict[str, tuple[dict[str, str], str, str | None, Any]] = {
 }
 
 
+AFTERWARDS = {
+    "v-open/resolution": "#violation-v-open",
+    "v-done/reopening": "#violation-v-done",
+    "v-open/assignee": "?saved=me",
+}
+
+
 @pytest.mark.parametrize("what", COMMANDS)
 async def test_a_form_is_one_command_however_often_it_is_sent(pages: PagesSide, what: str):
     # given
@@ -217,9 +230,8 @@ async def test_a_form_is_one_command_however_often_it_is_sent(pages: PagesSide, 
     # when
     answers, page = await sent(pages, f"{ON}/violations/{what}", form, form)
     # then
-    place = what.partition("/")[0]
     locations = [answer.headers["Location"] for answer in answers]
-    assert locations == [f"{ON}#violation-{place}"] * 2
+    assert locations == [f"{ON}{AFTERWARDS[what]}"] * 2
     assert page.status_code == 200
     for request in pages.commands.requests:
         assert (request.method, request.url.path) == (method, f"{API}/{what}")
@@ -231,7 +243,8 @@ async def test_a_form_is_one_command_however_often_it_is_sent(pages: PagesSide, 
 
 async def test_an_incident_can_be_let_go_and_resolved_without_a_note(pages: PagesSide):
     path = f"{ON}/violations/v-open"
-    await sent(pages, f"{path}/assignee", {"assignee": "nobody"})
+    _, page = await sent(pages, f"{path}/assignee", {"assignee": "nobody"})
+    assert "Saved: nobody looks into it." in page.text
     await sent(pages, f"{path}/resolution", {"outcome": "confirmed", "note": " ", "version": "7"})
     bodies = [orjson.loads(request.content) for request in pages.commands.requests]
     assert bodies == [{"assignee": None}, {"outcome": "confirmed"}]
@@ -321,6 +334,17 @@ async def test_that_a_child_was_erased_is_said_where_there_still_is_a_page(pages
     answers, page = await sent(pages, f"{ON}/violations/v-done/reopening", form)
     assert answers[0].headers["Location"] == "/safety?not-saved=child-erased"
     assert "was erased" in page.text
+
+
+async def test_what_was_refused_is_not_said_to_be_saved(pages: PagesSide):
+    answer = httpx2.Response(409, json={"code": "violation-already-resolved"})
+    pages.commands.answer = lambda: answer
+    form = {"assignee": "me", "shown": "cursor=x+y"}
+    async with pages.browser() as browser:
+        await pages.sign_in(browser, OFFICER)
+        token = {"form_token": form_token_of((await browser.get("/safety")).text)}
+        refused = await browser.post(f"{ON}/violations/v-open/assignee", data=token | form)
+    assert refused.headers["Location"] == f"{ON}?cursor=x+y&not-saved=violation-already-resolved"
 
 
 @pytest.mark.parametrize("who", [parent("weiss"), OFFICER])
