@@ -1,5 +1,6 @@
 """What a safety officer does, in a real browser over a real stack."""
 
+import re
 from typing import Any
 
 import pytest
@@ -126,6 +127,7 @@ async def test_who_comes_too_late_is_told_why(family: Family, context: BrowserCo
     await expect(page.locator(f"#violation-{violation}")).to_contain_text("Resolved: confirmed")
 
 
+SENDING = re.compile("Save|Show|Take|Speichern|Anzeigen|Übernehmen|Resolve|Klären")
 NARROW: dict[str, Any] = {"viewport": {"width": 320, "height": 700}}
 
 
@@ -152,5 +154,10 @@ async def test_the_pages_are_for_every_reader_and_every_screen(
         # then
         found[path] = await violations(page)
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        await page.emulate_media(media="print")
+        await expect(
+            page.locator("button:visible, summary:visible", has_text=SENDING)
+        ).to_have_count(0)
+        await page.emulate_media(media="screen")
     assert list(found.values()) == [[], []]
     await context.close()

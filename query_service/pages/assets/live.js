@@ -46,7 +46,7 @@ function update(here, there) {
 async function refresh() {
   const response = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (response.redirected) return location.assign(response.url);
-  if (!response.ok) return later(5000);
+  if (!response.ok) throw new Error(response.statusText);
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   localize(page);
   for (const opened of document.querySelectorAll("details[open]")) {
