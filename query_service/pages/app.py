@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from query_service.pages.commands import CommandApi
 from query_service.pages.families import HOME, Families
 from query_service.pages.inner_api import InnerApi
+from query_service.pages.officers import FAMILY, Officers
 from query_service.pages.rendering import HEADERS, Renderer, led_to
 from query_service.pages.sessions import Session, Sessions, is_from_here, is_own_form
 from query_service.pages.site import HOMES, SIGN_IN, Form, FormRoute, PageRoute, Show, Site, Take
@@ -26,7 +27,9 @@ from shared.http.request_checks import is_id
 FIRST_SEGMENTS = frozenset({"", "assets", "sign-in", "sign-out"}) | {
     home.strip("/") for home in HOMES.values()
 }
-MOST_FORM_BYTES = 16 * 1_024
+MOST_FORM_BYTES = 32 * 1_024
+"""A text of 2,000 characters in any script has room: each is up to 12 bytes."""
+
 MOST_FIELDS = 16
 READ_SECONDS = 10.0
 FORM = re.compile(r"application/x-www-form-urlencoded(\s*;.*)?", re.IGNORECASE)
@@ -35,6 +38,7 @@ FORM_FIELD = "form_token"
 log = structlog.get_logger(__name__)
 
 Answer = Callable[[Request], Awaitable[Response]]
+Follow = Callable[[Session, Scope, Receive, Send], Awaitable[None]]
 
 
 class Pages:
@@ -64,15 +68,18 @@ class Pages:
         await page(scope, receive, send)
 
     def _routes(self) -> list[Route]:
-        families = Families(self._site)
+        families, officers = Families(self._site), Officers(self._site)
+        parents_follow = _Stream(self._sessions, Role.PARENT, families.stream)
+        officers_follow = _Stream(self._sessions, Role.SAFETY_OFFICER, officers.stream)
         return [
             Route("/", self._signed_in(self._home), methods=["GET"]),
             Route("/assets/{digest}/{name}", self._asset),
             Route(SIGN_IN, self._sign_in_page, methods=["GET"]),
             Route(SIGN_IN, self._sign_in, methods=["POST"]),
             Route("/sign-out", self._signed_in(self._with_form(self._sign_out)), methods=["POST"]),
-            Route(f"{HOME}/stream", _Stream(self._sessions, families), methods=["GET"]),
-            *(self._route(one) for one in families.routes()),
+            Route(f"{HOME}/stream", parents_follow, methods=["GET"]),
+            Route(f"{FAMILY}/stream", officers_follow, methods=["GET"]),
+            *(self._route(one) for one in (*families.routes(), *officers.routes())),
         ]
 
     def _route(self, one: PageRoute | FormRoute) -> Route:
@@ -178,22 +185,25 @@ class ServedPages:
 
 
 class _Stream:
-    """An ASGI endpoint: events go out as the API has them."""
+    """An ASGI endpoint for one role: events go out as the API has them."""
 
-    def __init__(self, sessions: Sessions, families: Families) -> None:
+    def __init__(self, sessions: Sessions, role: Role, follow: Follow) -> None:
         self._sessions = sessions
-        self._families = families
+        self._role = role
+        self._follow = follow
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             session = await self._sessions.of(Request(scope))
         except KeysUnavailable:
             session = None
-        if session is None or scope["method"] != "GET":
+        if session is not None and session.principal.role is not self._role:
+            await Response(status_code=403, headers=HEADERS)(scope, receive, send)
+        elif session is None or scope["method"] != "GET":
             response = Response(status_code=401 if session is None else 200, headers=HEADERS)
             await response(scope, receive, send)
-            return
-        await self._families.stream(session, scope, receive, send)
+        else:
+            await self._follow(session, scope, receive, send)
 
 
 async def read_form(request: Request) -> Form:

@@ -36,6 +36,11 @@ class Outcome:
     seen: str | None = None
     problem: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def code(self) -> str:
+        """Of the problem; empty where there is none."""
+        return str(self.problem.get("code", ""))
+
 
 class CommandApi:
     """The command API at `url`, as clients of this machine reach it."""

@@ -1,6 +1,7 @@
 """The texts in English."""
 
 from query_service.pages.texts import Texts
+from query_service.pages.texts_of_safety import SAFETY_ENGLISH
 
 ENGLISH = Texts(
     language="en",
@@ -65,7 +66,8 @@ ENGLISH = Texts(
     day="Day",
     violations="Incidents",
     not_saved="That could not be saved. Please try again.",
-    for_parents="This page is for parents. You are signed in with another role.",
+    other_role="This page is for another role than the one you are signed in with.",
+    safety_desk=SAFETY_ENGLISH,
     errors={
         400: "This page cannot be shown.",
         403: "You may not see this.",

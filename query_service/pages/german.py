@@ -1,6 +1,7 @@
 """The texts in German."""
 
 from query_service.pages.texts import Texts
+from query_service.pages.texts_of_safety import SAFETY_GERMAN
 
 GERMAN = Texts(
     language="de",
@@ -65,7 +66,8 @@ GERMAN = Texts(
     day="Tag",
     violations="Vorfälle",
     not_saved="Das konnte nicht gespeichert werden. Bitte versuchen Sie es noch einmal.",
-    for_parents="Diese Seite ist für Eltern. Sie sind mit einer anderen Rolle angemeldet.",
+    other_role="Diese Seite ist für eine andere Rolle als die, mit der Sie angemeldet sind.",
+    safety_desk=SAFETY_GERMAN,
     errors={
         400: "Diese Seite kann nicht angezeigt werden.",
         403: "Das dürfen Sie nicht sehen.",

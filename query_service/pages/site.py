@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,11 +16,12 @@ from query_service.pages.sessions import Session, Sessions, seen_by
 from shared.auth.access import Role
 
 SIGN_IN = "/sign-in"
-HOMES: Mapping[Role, str] = {Role.PARENT: "/dashboard"}
+HOMES: Mapping[Role, str] = {Role.PARENT: "/dashboard", Role.SAFETY_OFFICER: "/safety"}
 """Where each role begins; there are no pages for a role that is not here."""
 
 UNAUTHENTICATED = 401
 LATE = "read-store-down"
+NOT_SAVED = "not-saved"
 
 Form = Mapping[str, str]
 Show = Callable[[Request, Session], Awaitable[Response]]
@@ -76,22 +78,34 @@ class Site:
         outcome = await self.commands.send(request, session.token, command)
         return self.answered(outcome, back)
 
-    def answered(self, outcome: Outcome, back: str) -> Response:
-        """To `back`, which shows what was done, or says that it was not."""
+    def answered(self, outcome: Outcome, back: str, done: str | None = None) -> Response:
+        """To `back`, which shows what was done, or says why it was not. `done`: where else what was
+        done is seen."""
         if not outcome.is_done:
-            return led_to(f"{back}?not-saved")
-        response = led_to(back)
+            return not_saved(back, outcome.code)
+        response = led_to(done or back)
         if outcome.seen is not None:
             self.sessions.keep_seen(outcome.seen, response)
         return response
 
 
+def not_saved(back: str, code: str) -> Response:
+    """To `back`, which says in words what `code` stands for: one of the command API, or of a form
+    that was not filled in."""
+    return led_to(with_parameter(back, NOT_SAVED, code))
+
+
+def with_parameter(path: str, name: str, value: str) -> str:
+    return f"{path}{'&' if '?' in path else '?'}{urlencode({name: value})}"
+
+
 def notices(request: Request, answer: ApiAnswer) -> Mapping[str, Any]:
     """Of a page whose main content is `answer`. `late`: the read store is away. `as_of`: until when
-    everything is included, if known. `not_saved`: the command before was not done."""
+    everything is included, if known. `not_saved`: the code of why the command before was not done,
+    empty where nobody said; None where there is nothing to say."""
     late = LATE in answer.headers.get("cache-status", "")
     return {
         "late": late,
         "as_of": answer.headers.get("x-as-of"),
-        "not_saved": "not-saved" in request.query_params,
+        "not_saved": request.query_params.get(NOT_SAVED),
     }

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from query_service.pages.texts_of_safety import SafetyTexts
+
 
 @dataclass(frozen=True, slots=True)
 class Texts:
@@ -71,7 +73,8 @@ class Texts:
     day: str
     violations: str
     not_saved: str
-    for_parents: str
+    other_role: str
+    safety_desk: SafetyTexts
     errors: Mapping[int, str]
     statuses: Mapping[str, str]
     engagement_levels: Mapping[str, str]

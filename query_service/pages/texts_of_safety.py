@@ -1,0 +1,206 @@
+"""The texts of the safety officers' pages, in each language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyTexts:
+    """`{}` stands for a value. `refusals`: why something was not saved, by the code of the command
+    API's refusal, or of what is missing in a form; `saved`: to whom an incident was assigned."""
+
+    queue: str
+    back: str
+    status: str
+    severity: str
+    any_severity: str
+    assignee: str
+    anyone: str
+    me: str
+    order: str
+    show: str
+    states: Mapping[str, str]
+    orders: Mapping[str, str]
+    empty: str
+    child: str
+    nobody: str
+    with_you: str
+    with_other: str
+    take: str
+    take_over: str
+    release: str
+    resolved_by: str
+    note: str
+    reopened: str
+    family_saw: str
+    ages: Mapping[str, str]
+    about: str
+    account: str
+    family: str
+    open_of_all: str
+    resolve: str
+    outcome: str
+    choose: str
+    note_field: str
+    kept: str
+    save: str
+    reopen: str
+    reason_field: str
+    assigning: str
+    saved: Mapping[str, str]
+    operators: str
+    operators_help: str
+    who_looked: str
+    evidence: str
+    refusals: Mapping[str, str]
+
+
+SAFETY_ENGLISH = SafetyTexts(
+    queue="Incidents of all children",
+    back="All incidents",
+    status="Status",
+    severity="Severity",
+    any_severity="any",
+    assignee="Assigned to",
+    anyone="anyone or nobody",
+    me="me",
+    order="Order",
+    show="Show",
+    states={"open": "open", "resolved": "resolved", "all": "all"},
+    orders={"severity": "most severe first", "oldest": "oldest first", "newest": "newest first"},
+    empty="No incidents like this.",
+    child="Child {}",
+    nobody="Nobody looks into it",
+    with_you="You look into it",
+    with_other="{} looks into it",
+    take="Take it",
+    take_over="Take it over",
+    release="Release",
+    resolved_by="by {}",
+    note="Note",
+    reopened="Reopened ({})",
+    family_saw="seen by the family",
+    ages={
+        "now": "just now",
+        "minutes": "{} min",
+        "hours": "{} h",
+        "day": "{} day",
+        "days": "{} days",
+    },
+    about="About the child",
+    account="Account",
+    family="Family",
+    open_of_all="{} of {} open",
+    resolve="Resolve",
+    outcome="Outcome",
+    choose="Choose one",
+    note_field="Note (may be empty)",
+    kept="Up to {} characters. The family finds it in its export.",
+    save="Save",
+    reopen="Reopen",
+    reason_field="Reason",
+    assigning="The list of all incidents says who looks into each, and what was noted.",
+    saved={"me": "Saved: you look into it.", "nobody": "Saved: nobody looks into it."},
+    operators="For operators",
+    operators_help="These are commands of the operator's command line, for this child.",
+    who_looked="Who looked at this child",
+    evidence="Evidence of this incident",
+    refusals={
+        "violation-already-resolved": "Not saved: the incident is resolved already.",
+        "violation-not-resolved": "Not saved: the incident is open already.",
+        "violation-not-found": "Not saved: there is no such incident.",
+        "child-erased": "Not saved: the data of this child was erased.",
+        "child-not-found": "Not saved: there is no such child.",
+        "concurrent-update": "Not saved: something else happened to the child at the same moment. "
+        "Please try again.",
+        "idempotency-key-reused": "Not saved again: this form was sent before, with other content. "
+        "Here is what was saved then.",
+        "invalid-request": "Not saved: something in the form is not allowed.",
+        "forbidden": "Not saved: you may not do this.",
+        "too-many-requests": "Not saved: that was too often. Please wait a moment.",
+        "outcome-missing": "Not saved: please choose an outcome.",
+        "note-too-long": "Not saved: the note is too long.",
+        "reason-missing": "Not saved: please say why.",
+        "reason-too-long": "Not saved: the reason is too long.",
+        "form-incomplete": "Not saved: the form was incomplete. Please use the one on this page.",
+    },
+)
+
+SAFETY_GERMAN = SafetyTexts(
+    queue="Vorfälle aller Kinder",
+    back="Alle Vorfälle",
+    status="Stand",
+    severity="Schwere",
+    any_severity="jede",
+    assignee="Zugewiesen an",
+    anyone="alle oder niemanden",
+    me="mich",
+    order="Reihenfolge",
+    show="Anzeigen",
+    states={"open": "offen", "resolved": "geklärt", "all": "alle"},
+    orders={
+        "severity": "die schwersten zuerst",
+        "oldest": "die ältesten zuerst",
+        "newest": "die neuesten zuerst",
+    },
+    empty="Keine solchen Vorfälle.",
+    child="Kind {}",
+    nobody="Niemand kümmert sich darum",
+    with_you="Sie kümmern sich darum",
+    with_other="{} kümmert sich darum",
+    take="Übernehmen",
+    take_over="Von dort übernehmen",
+    release="Abgeben",
+    resolved_by="von {}",
+    note="Notiz",
+    reopened="Wieder geöffnet ({})",
+    family_saw="von der Familie gesehen",
+    ages={
+        "now": "gerade eben",
+        "minutes": "{} Min.",
+        "hours": "{} Std.",
+        "day": "{} Tag",
+        "days": "{} Tage",
+    },
+    about="Über das Kind",
+    account="Konto",
+    family="Familie",
+    open_of_all="{} von {} offen",
+    resolve="Klären",
+    outcome="Ergebnis",
+    choose="Bitte wählen",
+    note_field="Notiz (darf leer sein)",
+    kept="Bis zu {} Zeichen. Die Familie findet es in ihrem Export.",
+    save="Speichern",
+    reopen="Wieder öffnen",
+    reason_field="Grund",
+    assigning="Die Liste aller Vorfälle sagt, wer sich um welchen kümmert und was notiert wurde.",
+    saved={
+        "me": "Gespeichert: Sie kümmern sich darum.",
+        "nobody": "Gespeichert: Niemand kümmert sich darum.",
+    },
+    operators="Für den Betrieb",
+    operators_help="Das sind Befehle für die Kommandozeile des Betriebs, zu diesem Kind.",
+    who_looked="Wer dieses Kind angesehen hat",
+    evidence="Beweise zu diesem Vorfall",
+    refusals={
+        "violation-already-resolved": "Nicht gespeichert: Der Vorfall ist schon geklärt.",
+        "violation-not-resolved": "Nicht gespeichert: Der Vorfall ist schon offen.",
+        "violation-not-found": "Nicht gespeichert: Diesen Vorfall gibt es nicht.",
+        "child-erased": "Nicht gespeichert: Die Daten dieses Kindes wurden gelöscht.",
+        "child-not-found": "Nicht gespeichert: Dieses Kind gibt es nicht.",
+        "concurrent-update": "Nicht gespeichert: Im selben Moment ist bei dem Kind etwas anderes "
+        "geschehen. Bitte versuchen Sie es noch einmal.",
+        "idempotency-key-reused": "Nicht noch einmal gespeichert: Dieses Formular wurde schon "
+        "gesendet, mit anderem Inhalt. Hier steht, was dabei gespeichert wurde.",
+        "invalid-request": "Nicht gespeichert: Etwas in dem Formular ist nicht erlaubt.",
+        "forbidden": "Nicht gespeichert: Das dürfen Sie nicht.",
+        "too-many-requests": "Nicht gespeichert: Das war zu oft. Bitte warten Sie einen Moment.",
+        "outcome-missing": "Nicht gespeichert: Bitte wählen Sie ein Ergebnis.",
+        "note-too-long": "Nicht gespeichert: Die Notiz ist zu lang.",
+        "reason-missing": "Nicht gespeichert: Bitte sagen Sie, warum.",
+        "reason-too-long": "Nicht gespeichert: Der Grund ist zu lang.",
+        "form-incomplete": "Nicht gespeichert: Das Formular war unvollständig. Bitte nehmen Sie "
+        "das auf dieser Seite.",
+    },
+)

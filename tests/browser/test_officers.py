@@ -1,0 +1,163 @@
+"""What a safety officer does, in a real browser over a real stack."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from shared.auth.access import Role
+from shared.clock import new_id
+from tests.browser.conftest import Family
+from tests.browser.test_accessibility import KINDS, violations
+from tests.support import callers
+
+SOON = 30_000
+"""Milliseconds until a page shows what happened."""
+
+
+async def begin(family: Family, context: BrowserContext) -> Page:
+    """The queue, as an officer who is new has it."""
+    page = await context.new_page()
+    page.on("console", lambda message: family.complaints.append(message.text))
+    page.on("pageerror", lambda error: family.complaints.append(str(error)))
+    token = callers.token(family.state, Role.SAFETY_OFFICER, f"officer-{new_id()[:8]}")
+    await page.goto(f"{family.state.environment['TEDDY_QUERY_URL']}/sign-in#{token}")
+    await page.wait_for_url("**/safety")
+    return page
+
+
+async def reported(family: Family, severity: str = "critical") -> tuple[str, str]:
+    """A child, and an incident that its bear reported."""
+    child, bear = await family.child("Jonas Weiss", 9)
+    report = await bear.report_safety_violation(child, "personal_data", severity, "An address.")
+    return child, report["violation_id"]
+
+
+async def test_an_incident_is_taken_resolved_and_reopened(family: Family, context: BrowserContext):
+    # given a queue that is open
+    page = await begin(family, context)
+    await page.evaluate("window.sameDocument = true")
+    # when
+    _, violation = await reported(family)
+    # then it appears by itself
+    row = page.locator(f"#violation-{violation}")
+    await expect(row).to_contain_text("just now", timeout=SOON)
+    assert await page.evaluate("window.sameDocument")
+    # and is taken with one click
+    await row.get_by_role("button", name="Take it").click()
+    await expect(row).to_contain_text("You look into it", timeout=SOON)
+    # and resolved
+    await row.get_by_role("link").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Jonas Weiss")
+    await page.get_by_text("Resolve", exact=True).click()
+    await page.get_by_label("Outcome").select_option("confirmed")
+    await page.get_by_label("Note").fill("It was the school's.\nSee Monday.")
+    await page.get_by_role("button", name="Save").press("Enter")
+    await expect(row).to_contain_text("Resolved: confirmed", timeout=SOON)
+    # and is open no more, but kept with its note
+    await page.get_by_role("link", name="All incidents").click()
+    await expect(row).to_have_count(0)
+    await page.get_by_label("Status").select_option("resolved")
+    await page.get_by_role("button", name="Show").click()
+    await expect(row).to_contain_text("See Monday.")
+    # and is taken back
+    await row.get_by_role("link").click()
+    await page.get_by_text("Reopen", exact=True).click()
+    await page.get_by_label("Reason").fill("Reported again.")
+    await page.get_by_role("button", name="Save").click()
+    await expect(row).to_contain_text("Open", timeout=SOON)
+    await page.goto(page.url.partition("/children")[0])
+    await expect(row).to_contain_text("Reported again.")
+    assert family.complaints == []
+
+
+async def test_what_is_written_stays_while_the_page_is_brought_up_to_date(
+    family: Family, context: BrowserContext
+):
+    # given a form that somebody writes in
+    child, violation = await reported(family)
+    page = await begin(family, context)
+    await page.goto(f"{page.url}/children/{child}")
+    form = page.locator(f"#resolve-{violation}")
+    await form.locator("summary").click()
+    await form.get_by_label("Note").press_sequentially("I am wri")
+    # when something happens
+    officer = await family.client(Role.SAFETY_OFFICER, "officer-2")
+    await officer.report_safety_violation(child, "bullying", "low")
+    await expect(page.locator("#timeline > li")).to_have_count(2, timeout=SOON)
+    # then
+    await page.keyboard.type("ting.")
+    await expect(form.get_by_label("Note")).to_have_value("I am writing.")
+    assert family.complaints == []
+
+
+async def test_the_keyboard_stays_where_it_is_in_a_list_that_refreshes_itself(
+    family: Family, context: BrowserContext
+):
+    # given
+    child, violation = await reported(family)
+    page = await begin(family, context)
+    row = page.locator(f"#violation-{violation}")
+    await expect(row).to_be_visible(timeout=SOON)
+    await row.get_by_role("link").focus()
+    # when somebody else takes it
+    officer = await family.client(Role.SAFETY_OFFICER, "officer-2")
+    await officer.assign_safety_violation(child, violation, "officer-2")
+    await expect(row).to_contain_text("officer-2 looks into it", timeout=SOON)
+    # then
+    await expect(row.get_by_role("link")).to_be_focused()
+
+
+async def test_who_comes_too_late_is_told_why(family: Family, context: BrowserContext):
+    # given
+    child, violation = await reported(family)
+    page = await begin(family, context)
+    await page.goto(f"{page.url}/children/{child}")
+    form = page.locator(f"#resolve-{violation}")
+    await form.locator("summary").click()
+    await form.get_by_label("Outcome").select_option("false_positive")
+    # when somebody else is faster
+    officer = await family.client(Role.SAFETY_OFFICER, "officer-2")
+    await officer.resolve_safety_violation(child, violation, "confirmed")
+    await expect(page.locator("#facts")).to_contain_text("0 of 1 open", timeout=SOON)
+    await form.get_by_role("button", name="Save").click()
+    # then
+    await expect(page.get_by_role("alert")).to_contain_text("resolved already")
+    await expect(page.locator(f"#violation-{violation}")).to_contain_text("Resolved: confirmed")
+
+
+SENDING = re.compile("Save|Show|Take|Speichern|Anzeigen|Übernehmen|Resolve|Klären")
+NARROW: dict[str, Any] = {"viewport": {"width": 320, "height": 700}}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "narrow"])
+async def test_the_pages_are_for_every_reader_and_every_screen(
+    family: Family, browser: Browser, kind: str
+):
+    # given
+    child, violation = await reported(family)
+    officer = await family.client(Role.SAFETY_OFFICER, "officer-2")
+    await officer.report_safety_violation(child, "a" * 64, "medium", "b" * 300)
+    closed = (await officer.report_safety_violation(child, "bullying", "low"))["violation_id"]
+    await officer.resolve_safety_violation(child, closed, "confirmed")
+    context = await browser.new_context(**KINDS.get(kind, NARROW))
+    page = await begin(family, context)
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    found = {}
+    for path in ("?sort=newest&status=all", f"/children/{child}"):
+        # when
+        await page.goto(f"{page.url.partition('/safety')[0]}/safety{path}")
+        await expect(page.locator(f"#violation-{violation}")).to_be_visible(timeout=SOON)
+        for summary in await page.locator("summary").all():
+            await summary.click()
+        # then
+        found[path] = await violations(page)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        await page.emulate_media(media="print")
+        await expect(
+            page.locator("button:visible, summary:visible", has_text=SENDING)
+        ).to_have_count(0)
+        await page.emulate_media(media="screen")
+    assert list(found.values()) == [[], []]
+    await context.close()
