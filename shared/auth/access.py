@@ -215,6 +215,7 @@ ACCESS: Mapping[str, Rule] = {
     "GetSystemAnalytics": Rule(QUERIES, safety_officer=NUMBERS, analyst=NUMBERS, admin=NUMBERS),
     # officers look after children, whom it names nowhere; what it can ask is no part of their work
     "RunSql": Rule(SQL, analyst=NUMBERS, admin=NUMBERS),
+    "GetSqlTables": Rule(QUERIES, analyst=NUMBERS, admin=NUMBERS),
     # the processes themselves
     "GetCommandBus": Rule(QUERIES),
     "GetQueryBus": Rule(QUERIES),
