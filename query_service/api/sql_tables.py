@@ -8,30 +8,30 @@ from query_service.sql.tables import TABLES, Table
 
 
 class SqlTableColumn(BaseModel):
-    name: str
+    name: str = Field(description="As statements name it.")
     type: str = Field(description="DuckDB's type.")
-    description: str
+    description: str = Field(description="What its values are.")
 
 
 class SqlTable(BaseModel):
-    name: str
-    description: str
-    columns: list[SqlTableColumn]
+    name: str = Field(description="As statements name it.")
+    description: str = Field(description="What its rows are.")
+    columns: list[SqlTableColumn] = Field(description="In their order.")
 
 
 class SqlMost(BaseModel):
     characters: int = Field(description="Of the statement.")
     rows: int = Field(description="Of the answer.")
     bytes: int = Field(description="Of the answer.")
-    memory_mb: int = Field(description="MiB.")
-    seconds: int
+    memory_mb: int = Field(description="Of the engine, in MiB.")
+    seconds: int = Field(description="Until it must be done.")
     snapshot_seconds: float = Field(
         description="Age of what statements read, plus the time that it takes to make it."
     )
 
 
 class SqlTables(BaseModel):
-    tables: list[SqlTable]
+    tables: list[SqlTable] = Field(description="Everything that there is to ask about.")
     most: SqlMost = Field(description="What one statement may have.")
 
 

@@ -1,6 +1,7 @@
 """The texts in English."""
 
 from query_service.pages.texts import Texts
+from query_service.pages.texts_of_analytics import ENGLISH as ANALYTICS
 
 ENGLISH = Texts(
     language="en",
@@ -11,6 +12,7 @@ ENGLISH = Texts(
     access_help="The token that your provider gave you. It is kept until it expires.",
     not_signed_in="This token is not valid, or it has expired.",
     dashboard="Your children",
+    home="Start page",
     back="All children",
     alerts="Alerts",
     no_alerts="No alerts. When something needs your attention, it appears here at once.",
@@ -65,7 +67,7 @@ ENGLISH = Texts(
     day="Day",
     violations="Incidents",
     not_saved="That could not be saved. Please try again.",
-    for_parents="This page is for parents. You are signed in with another role.",
+    other_role="This page is not for the role that you are signed in with.",
     errors={
         400: "This page cannot be shown.",
         403: "You may not see this.",
@@ -99,4 +101,5 @@ ENGLISH = Texts(
     },
     months=("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     date="{day} {month} {year}",
+    analytics_desk=ANALYTICS,
 )

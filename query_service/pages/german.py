@@ -1,6 +1,7 @@
 """The texts in German."""
 
 from query_service.pages.texts import Texts
+from query_service.pages.texts_of_analytics import GERMAN as ANALYTICS
 
 GERMAN = Texts(
     language="de",
@@ -11,6 +12,7 @@ GERMAN = Texts(
     access_help="Das Token Ihres Anbieters. Es gilt, bis es abläuft.",
     not_signed_in="Dieses Token ist ungültig oder abgelaufen.",
     dashboard="Ihre Kinder",
+    home="Startseite",
     back="Alle Kinder",
     alerts="Hinweise",
     no_alerts="Keine Hinweise. Was Ihre Aufmerksamkeit braucht, erscheint hier sofort.",
@@ -65,7 +67,7 @@ GERMAN = Texts(
     day="Tag",
     violations="Vorfälle",
     not_saved="Das konnte nicht gespeichert werden. Bitte versuchen Sie es noch einmal.",
-    for_parents="Diese Seite ist für Eltern. Sie sind mit einer anderen Rolle angemeldet.",
+    other_role="Diese Seite ist nicht für die Rolle, mit der Sie angemeldet sind.",
     errors={
         400: "Diese Seite kann nicht angezeigt werden.",
         403: "Das dürfen Sie nicht sehen.",
@@ -122,4 +124,5 @@ GERMAN = Texts(
         "Dez.",
     ),
     date="{day}. {month} {year}",
+    analytics_desk=ANALYTICS,
 )

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from query_service.pages.texts_of_analytics import AnalyticsTexts
+
 
 @dataclass(frozen=True, slots=True)
 class Texts:
@@ -17,6 +19,7 @@ class Texts:
     access_help: str
     not_signed_in: str
     dashboard: str
+    home: str
     back: str
     alerts: str
     no_alerts: str
@@ -71,7 +74,7 @@ class Texts:
     day: str
     violations: str
     not_saved: str
-    for_parents: str
+    other_role: str
     errors: Mapping[int, str]
     statuses: Mapping[str, str]
     engagement_levels: Mapping[str, str]
@@ -82,3 +85,4 @@ class Texts:
     purposes: Mapping[str, str]
     months: tuple[str, ...]
     date: str
+    analytics_desk: AnalyticsTexts

@@ -148,7 +148,7 @@ async def test_who_is_no_parent_is_told_so(pages: PagesSide):
         await pages.sign_in(browser, OFFICER)
         answer = await browser.get("/dashboard")
     assert answer.status_code == 403
-    assert "for parents" in answer.text
+    assert "not for the role" in answer.text
 
 
 async def test_a_link_signs_in_only_where_the_operator_said_so(side: QuerySide, pages: PagesSide):
