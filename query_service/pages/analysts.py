@@ -1,8 +1,10 @@
 """What analysts see: the numbers of the whole system, day by day, and SQL."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -60,7 +62,7 @@ class Analysts:
         refused = self.site.refused(request, numbers)
         if refused is not None:
             return refused
-        page = self.site.renderer.page(
+        page = await self._page(
             request,
             "analytics.html",
             signed_in=session,
@@ -110,7 +112,7 @@ class Analysts:
         if refused is not None:
             return refused
         problem = answer.content if answer is not None and answer.is_refusal else None
-        page = self.site.renderer.page(
+        page = await self._page(
             request,
             "sql.html",
             answer.status if answer is not None else 200,
@@ -125,6 +127,10 @@ class Analysts:
         )
         page.headers.update(later(answer) if answer is not None else {})
         return page
+
+    async def _page(self, *what: Any, **values: Any) -> Response:
+        """In a thread: a year of days, or a large table, would keep everybody else waiting."""
+        return await asyncio.to_thread(self.site.renderer.page, *what, **values)
 
 
 class _Download(Response):
