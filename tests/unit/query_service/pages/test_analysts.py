@@ -69,6 +69,14 @@ def in_textarea(page: str) -> str:
     return html.unescape(found[1])
 
 
+def place_of(page: str) -> tuple[str, str]:
+    """Of an error: the line, and the marker below it."""
+    found = re.search(r'<pre id="place">(.*?)</pre>', page, re.DOTALL)
+    assert found is not None
+    line, marker = html.unescape(re.sub("<[^>]+>", "", found[1])).split("\n")
+    return line, marker
+
+
 async def test_an_analyst_begins_with_the_numbers(pages: PagesSide):
     async with pages.browser() as browser:
         answer = await pages.sign_in(browser, ANALYST)
@@ -250,9 +258,7 @@ async def test_a_result_without_rows_says_so(pages: PagesSide):
 async def test_an_error_is_shown_at_its_place(pages: PagesSide):
     page = await ran(pages, "SELECT child,\r\n\tnope FROM children")
     assert page.status_code == 422
-    excerpt = re.search(r'<pre id="place">(.*?)</pre>', page.text, re.DOTALL)
-    assert excerpt is not None
-    line, marker = re.sub("<[^>]+>", "", excerpt[1]).split("\n")
+    line, marker = place_of(page.text)
     assert line == "   2 |  nope FROM children"
     assert marker.index("^") == line.index("nope")
     assert "Referenced column" in page.text
@@ -262,9 +268,7 @@ async def test_an_error_is_shown_at_its_place(pages: PagesSide):
 
 async def test_a_long_line_is_shown_around_the_error(pages: PagesSide):
     page = await ran(pages, f"SELECT '{'a' * 500}', nope, '{'b' * 500}'")
-    excerpt = re.search(r'<pre id="place">(.*?)</pre>', page.text, re.DOTALL)
-    assert excerpt is not None
-    line, marker = re.sub("<[^>]+>", "", excerpt[1]).split("\n")
+    line, marker = place_of(page.text)
     assert len(line) < 150
     assert marker.index("^") == line.index("nope")
 
@@ -343,7 +347,8 @@ async def test_a_download_is_a_file_of_its_format(
     if kind == "json":
         assert len(answer.json()["rows"]) == 3000
     else:
-        assert duckdb.sql(f"SELECT sum(n), count(*) FROM '{file}'").fetchall() == [(4498500, 3000)]
+        read = duckdb.read_csv if kind == "csv" else duckdb.read_parquet
+        assert read(str(file)).sum("n").fetchall() == [(4_498_500,)]
 
 
 async def test_a_download_that_is_refused_is_a_page(pages: PagesSide):
@@ -394,14 +399,15 @@ async def test_a_browser_that_takes_nothing_of_a_download_is_disconnected(pages:
         await until(lambda: statements._shares.callers == 1)
         # then
         await until(lambda: statements._shares.callers == 0)
-        with pytest.raises(ConnectionResetError):
-            while await loop.sock_recv(slow, 2**20):
-                continue
+        taken = 0
+        while some := await loop.sock_recv(slow, 2**20):
+            taken += len(some)
+        assert taken < 7_000_000
     await server.stop()
 
 
 async def test_pages_are_in_the_readers_language(pages: PagesSide):
-    page = await shown(pages, "/analytics", **{"Accept-Language": "de"})
+    page = await shown(pages, "/analytics", ANALYST, **{"Accept-Language": "de"})
     assert "<strong>1.234</strong> Aktive Kinder" in page.text
     assert "Tag für Tag" in page.text
 
