@@ -14,6 +14,7 @@ from query_service.api.query_route import (
     principal_of,
 )
 from query_service.api.sql import FORMATS, JSON, SqlAnswer, SqlProblemBody, SqlRoute, Statement
+from query_service.api.sql_tables import SqlTables, sql_tables
 from query_service.bus import HandlerDescription
 from query_service.cache.entries import CacheStatistics
 from query_service.queries.answers import AnswerModel
@@ -89,6 +90,12 @@ class CacheCleared(AnswerModel):
 def allowed(request: Request) -> None:
     """Raises Forbidden for who may not do the route's operation."""
     Scope.of(principal_of(request), operation_of(request.scope["route"].name))
+
+
+@system.get("/sql/tables", responses=OF_NO_ONE, dependencies=[Depends(allowed)])
+async def get_sql_tables(request: Request) -> SqlTables:
+    """The tables and columns of SQL statements, and what one statement may use."""
+    return sql_tables(edge_of(request).statements.runner.limits)
 
 
 @system.get("/queries", responses=OF_NO_ONE, dependencies=[Depends(allowed)])

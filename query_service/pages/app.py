@@ -13,13 +13,25 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from query_service.pages.analysts import Analysts
 from query_service.pages.commands import CommandApi
 from query_service.pages.families import HOME, Families
-from query_service.pages.inner_api import InnerApi
+from query_service.pages.inner_api import InnerApi, only_hang_up
 from query_service.pages.officers import FAMILY, Officers
 from query_service.pages.rendering import HEADERS, Renderer, led_to
 from query_service.pages.sessions import Session, Sessions, is_from_here, is_own_form
-from query_service.pages.site import HOMES, SIGN_IN, Form, FormRoute, PageRoute, Show, Site, Take
+from query_service.pages.site import (
+    HOMES,
+    MOST_FORM_BYTES,
+    SIGN_IN,
+    Form,
+    FormRoute,
+    PageRoute,
+    Roles,
+    Show,
+    Site,
+    Take,
+)
 from shared.auth.access import Role
 from shared.auth.keys import KeysUnavailable
 from shared.http.request_checks import is_id
@@ -27,9 +39,6 @@ from shared.http.request_checks import is_id
 FIRST_SEGMENTS = frozenset({"", "assets", "sign-in", "sign-out"}) | {
     home.strip("/") for home in HOMES.values()
 }
-MOST_FORM_BYTES = 32 * 1_024
-"""A text of 2,000 characters in any script has room: each is up to 12 bytes."""
-
 MOST_FIELDS = 16
 READ_SECONDS = 10.0
 FORM = re.compile(r"application/x-www-form-urlencoded(\s*;.*)?", re.IGNORECASE)
@@ -53,7 +62,7 @@ class Pages:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http" and scope["path"].split("/", 2)[1] in FIRST_SEGMENTS:
-            return self._answer({**scope, "state": {}}, receive, send)
+            return self._answer({**scope, "state": only_hang_up(scope)}, receive, send)
         return self._app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,6 +79,7 @@ class Pages:
     def _routes(self) -> list[Route]:
         families, officers = Families(self._site), Officers(self._site)
         parents_follow = _Stream(self._sessions, Role.PARENT, families.stream)
+        sections = (families, officers, Analysts(self._site))
         officers_follow = _Stream(self._sessions, Role.SAFETY_OFFICER, officers.stream)
         return [
             Route("/", self._signed_in(self._home), methods=["GET"]),
@@ -79,17 +89,17 @@ class Pages:
             Route("/sign-out", self._signed_in(self._with_form(self._sign_out)), methods=["POST"]),
             Route(f"{HOME}/stream", parents_follow, methods=["GET"]),
             Route(f"{FAMILY}/stream", officers_follow, methods=["GET"]),
-            *(self._route(one) for one in (*families.routes(), *officers.routes())),
+            *(self._route(one) for section in sections for one in section.routes()),
         ]
 
     def _route(self, one: PageRoute | FormRoute) -> Route:
         if isinstance(one, PageRoute):
-            return Route(one.path, self._signed_in(one.show, one.role), methods=["GET"])
-        take = self._with_form(one.take)
-        return Route(one.path, self._signed_in(take, one.role), methods=["POST"])
+            return Route(one.path, self._signed_in(one.show, one.roles), methods=["GET"])
+        take = self._with_form(one.take, one.most_bytes)
+        return Route(one.path, self._signed_in(take, one.roles), methods=["POST"])
 
-    def _signed_in(self, show: Show, role: Role | None = None) -> Answer:
-        """For whoever is signed in, or only as `role`."""
+    def _signed_in(self, show: Show, roles: Roles | None = None) -> Answer:
+        """For whoever is signed in, or only as one of `roles`."""
 
         async def answer(request: Request) -> Response:
             if not all(is_id(value) for value in request.path_params.values()):
@@ -97,17 +107,17 @@ class Pages:
             session = await self._sessions.of(request)
             if session is None:
                 return led_to(SIGN_IN)
-            if role not in (None, session.principal.role):
+            if roles is not None and session.principal.role not in roles:
                 return self._renderer.page(request, "other_role.html", 403, signed_in=session)
             return await self._foreseen(request, show(request, session))
 
         return answer
 
-    def _with_form(self, take: Take) -> Show:
+    def _with_form(self, take: Take, most_bytes: int = MOST_FORM_BYTES) -> Show:
         """For who sends a form that was made for them."""
 
         async def answer(request: Request, session: Session) -> Response:
-            form = await read_form(request)
+            form = await read_form(request, most_bytes)
             if not is_own_form(request, form.get(FORM_FIELD, ""), session):
                 raise HTTPException(403)
             return await take(request, session, form)
@@ -206,13 +216,13 @@ class _Stream:
             await self._follow(session, scope, receive, send)
 
 
-async def read_form(request: Request) -> Form:
+async def read_form(request: Request, most_bytes: int = MOST_FORM_BYTES) -> Form:
     """An urlencoded form, each field once. Raises HTTPException."""
     if not FORM.fullmatch(request.headers.get("content-type", "")):
         raise HTTPException(415)
     try:
         async with asyncio.timeout(READ_SECONDS):
-            body = await _body(request)
+            body = await _body(request, most_bytes)
     except TimeoutError:
         raise HTTPException(408) from None
     try:
@@ -224,10 +234,10 @@ async def read_form(request: Request) -> Form:
     return dict(fields)
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most_bytes: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MOST_FORM_BYTES:
+        if len(body) > most_bytes:
             raise HTTPException(413)
     return bytes(body)

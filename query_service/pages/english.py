@@ -1,6 +1,7 @@
 """The texts in English."""
 
 from query_service.pages.texts import Texts
+from query_service.pages.texts_of_analytics import ENGLISH as ANALYTICS
 from query_service.pages.texts_of_safety import SAFETY_ENGLISH
 
 ENGLISH = Texts(
@@ -12,6 +13,7 @@ ENGLISH = Texts(
     access_help="The token that your provider gave you. It is kept until it expires.",
     not_signed_in="This token is not valid, or it has expired.",
     dashboard="Your children",
+    home="Start page",
     back="All children",
     alerts="Alerts",
     no_alerts="No alerts. When something needs your attention, it appears here at once.",
@@ -101,4 +103,5 @@ ENGLISH = Texts(
     },
     months=("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     date="{day} {month} {year}",
+    analytics_desk=ANALYTICS,
 )

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from query_service.pages.commands import Sent
 from query_service.pages.inner_api import asked
 from query_service.pages.sessions import Session
-from query_service.pages.site import HOMES, Form, FormRoute, PageRoute, Site, notices
+from query_service.pages.site import HOMES, PARENTS, Form, FormRoute, PageRoute, Site, notices
 from shared.auth.access import Role
 from shared.client.calls import path_of
 
@@ -25,9 +25,9 @@ class Families:
 
     def routes(self) -> list[PageRoute | FormRoute]:
         return [
-            PageRoute(HOME, Role.PARENT, self.dashboard),
-            PageRoute(CHILD, Role.PARENT, self.child),
-            FormRoute(SEEN, Role.PARENT, self.acknowledge),
+            PageRoute(HOME, PARENTS, self.dashboard),
+            PageRoute(CHILD, PARENTS, self.child),
+            FormRoute(SEEN, PARENTS, self.acknowledge),
         ]
 
     async def dashboard(self, request: Request, session: Session) -> Response:

@@ -1,6 +1,7 @@
 """The texts in German."""
 
 from query_service.pages.texts import Texts
+from query_service.pages.texts_of_analytics import GERMAN as ANALYTICS
 from query_service.pages.texts_of_safety import SAFETY_GERMAN
 
 GERMAN = Texts(
@@ -12,6 +13,7 @@ GERMAN = Texts(
     access_help="Das Token Ihres Anbieters. Es gilt, bis es abläuft.",
     not_signed_in="Dieses Token ist ungültig oder abgelaufen.",
     dashboard="Ihre Kinder",
+    home="Startseite",
     back="Alle Kinder",
     alerts="Hinweise",
     no_alerts="Keine Hinweise. Was Ihre Aufmerksamkeit braucht, erscheint hier sofort.",
@@ -124,4 +126,5 @@ GERMAN = Texts(
         "Dez.",
     ),
     date="{day}. {month} {year}",
+    analytics_desk=ANALYTICS,
 )

@@ -23,6 +23,7 @@ from query_service.pages.officer_forms import (
 from query_service.pages.sessions import Session
 from query_service.pages.site import (
     HOMES,
+    OFFICERS,
     Form,
     FormRoute,
     PageRoute,
@@ -34,8 +35,7 @@ from query_service.pages.site import (
 from shared.auth.access import Role
 from shared.clock import utc_now
 
-OFFICER = Role.SAFETY_OFFICER
-QUEUE = HOMES[OFFICER]
+QUEUE = HOMES[Role.SAFETY_OFFICER]
 CHILD = f"{QUEUE}/children/{{child_id}}"
 VIOLATION = f"{CHILD}/violations/{{violation_id}}"
 FAMILY = f"{QUEUE}/families/{{parent_id}}"
@@ -62,11 +62,11 @@ class Officers:
 
     def routes(self) -> list[PageRoute | FormRoute]:
         return [
-            PageRoute(QUEUE, OFFICER, self.queue),
-            PageRoute(CHILD, OFFICER, self.child),
-            FormRoute(f"{VIOLATION}/assignee", OFFICER, self.assign),
-            FormRoute(f"{VIOLATION}/resolution", OFFICER, self.resolve),
-            FormRoute(f"{VIOLATION}/reopening", OFFICER, self.reopen),
+            PageRoute(QUEUE, OFFICERS, self.queue),
+            PageRoute(CHILD, OFFICERS, self.child),
+            FormRoute(f"{VIOLATION}/assignee", OFFICERS, self.assign),
+            FormRoute(f"{VIOLATION}/resolution", OFFICERS, self.resolve),
+            FormRoute(f"{VIOLATION}/reopening", OFFICERS, self.reopen),
         ]
 
     async def queue(self, request: Request, session: Session) -> Response:

@@ -16,12 +16,24 @@ from query_service.pages.sessions import Session, Sessions, seen_by
 from shared.auth.access import Role
 
 SIGN_IN = "/sign-in"
-HOMES: Mapping[Role, str] = {Role.PARENT: "/dashboard", Role.SAFETY_OFFICER: "/safety"}
+HOMES: Mapping[Role, str] = {
+    Role.PARENT: "/dashboard",
+    Role.SAFETY_OFFICER: "/safety",
+    Role.ANALYST: "/analytics",
+}
 """Where each role begins; there are no pages for a role that is not here."""
 
 UNAUTHENTICATED = 401
 LATE = "read-store-down"
 NOT_SAVED = "not-saved"
+
+MOST_FORM_BYTES = 32 * 1_024
+"""A text of 2,000 characters in any script has room: each is up to 12 bytes."""
+
+Roles = frozenset[Role]
+PARENTS: Roles = frozenset({Role.PARENT})
+OFFICERS: Roles = frozenset({Role.SAFETY_OFFICER})
+ANALYSTS: Roles = frozenset({Role.ANALYST, Role.ADMIN})
 
 Form = Mapping[str, str]
 Show = Callable[[Request, Session], Awaitable[Response]]
@@ -30,10 +42,10 @@ Take = Callable[[Request, Session, Form], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class PageRoute:
-    """A page that `show`s, for one role. `{names}` of the path are ids."""
+    """A page that `show`s, for some roles. `{names}` of the path are ids."""
 
     path: str
-    role: Role
+    roles: Roles
     show: Show
 
 
@@ -42,8 +54,9 @@ class FormRoute:
     """What a page's form is sent to; `take` gets fields that came with a good form token."""
 
     path: str
-    role: Role
+    roles: Roles
     take: Take
+    most_bytes: int = MOST_FORM_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +69,10 @@ class Site:
     async def ask(self, request: Request, session: Session, *wanted: Asked) -> list[ApiAnswer]:
         """All of it, at once; the first waits for what its reader wrote."""
         first, *others = wanted
-        answer = await self.api.get(request, session.token, first, seen_by(request))
+        answer = await self.api.ask(request, session.token, first, seen_by(request))
         return [
             answer,
-            *await asyncio.gather(*(self.api.get(request, session.token, one) for one in others)),
+            *await asyncio.gather(*(self.api.ask(request, session.token, one) for one in others)),
         ]
 
     def refused(self, request: Request, *answers: ApiAnswer) -> Response | None:
@@ -68,9 +81,7 @@ class Site:
             if answer.status == UNAUTHENTICATED:
                 return led_to(SIGN_IN)
             if answer.is_refusal:
-                later = answer.headers.get("retry-after")
-                headers = {"Retry-After": later} if later else {}
-                return self.renderer.error(request, answer.status, headers)
+                return self.renderer.error(request, answer.status, later(answer))
         return None
 
     async def send(self, request: Request, session: Session, command: Sent, back: str) -> Response:
@@ -97,6 +108,12 @@ def not_saved(back: str, code: str) -> Response:
 
 def with_parameter(path: str, name: str, value: str) -> str:
     return f"{path}{'&' if '?' in path else '?'}{urlencode({name: value})}"
+
+
+def later(answer: ApiAnswer) -> dict[str, str]:
+    """The header that says when to ask again, where the answer has one."""
+    seconds = answer.headers.get("retry-after")
+    return {"Retry-After": seconds} if seconds else {}
 
 
 def notices(request: Request, answer: ApiAnswer) -> Mapping[str, Any]:

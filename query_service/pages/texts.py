@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from query_service.pages.texts_of_analytics import AnalyticsTexts
 from query_service.pages.texts_of_safety import SafetyTexts
 
 
@@ -19,6 +20,7 @@ class Texts:
     access_help: str
     not_signed_in: str
     dashboard: str
+    home: str
     back: str
     alerts: str
     no_alerts: str
@@ -85,3 +87,4 @@ class Texts:
     purposes: Mapping[str, str]
     months: tuple[str, ...]
     date: str
+    analytics_desk: AnalyticsTexts

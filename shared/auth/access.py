@@ -216,6 +216,7 @@ ACCESS: Mapping[str, Rule] = {
     # officers look after children, whom it names nowhere; what it can ask is no part of their work
     "RunSql": Rule(SQL, analyst=NUMBERS, admin=NUMBERS),
     "GetSystemStatus": Rule(QUERIES),
+    "GetSqlTables": Rule(QUERIES, analyst=NUMBERS, admin=NUMBERS),
     # the processes themselves
     "GetCommandBus": Rule(QUERIES),
     "GetQueryBus": Rule(QUERIES),

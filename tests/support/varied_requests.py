@@ -54,6 +54,7 @@ QUERY_PATHS = (
     "/v1/system/analytics?a=1",
     "/v1/sql",
     "/v1/sql?sql=1",
+    "/v1/sql/tables",
     "/v1/queries",
     "/v1/cache",
     "/v1/commands:batch",

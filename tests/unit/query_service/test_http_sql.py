@@ -254,3 +254,23 @@ async def test_a_client_that_leaves_ends_its_statement_and_others_are_answered_m
     assert (query.status_code, after.status_code) == (200, 200)
     assert ended < 8, "it ended by its own limit of time"
     assert "client-gone" in {entry.outcome for entry in side.audit.entries}
+
+
+async def test_tables_are_described_with_what_a_statement_may_use(side: QuerySide):
+    answer = (await side.get("/v1/sql/tables", ANALYST)).json()
+    described = {table["name"]: table for table in answer["tables"]}
+    columns = [column["name"] for column in described["activity"]["columns"]]
+    asked = await ask(side, "SELECT * FROM activity")
+    assert columns == [column["name"] for column in asked.json()["columns"]]
+    assert described["activity"]["columns"][1] == {
+        "name": "day",
+        "type": "DATE",
+        "description": "The UTC day.",
+    }
+    limits = side.service.edge.statements.runner.limits
+    assert (answer["most"]["rows"], answer["most"]["seconds"]) == (limits.rows, limits.seconds)
+
+
+@pytest.mark.parametrize("caller", [OFFICER, parent("p-1"), Principal("bear", Role.DEVICE)])
+async def test_tables_are_described_to_who_may_ask_only(side: QuerySide, caller: Principal):
+    assert_problem(await side.get("/v1/sql/tables", caller), 403, "forbidden")

@@ -11,9 +11,9 @@ import orjson
 import pytest
 
 from command_service.child.field_checks import NOTE, REASON
-from query_service.pages.app import MOST_FORM_BYTES
 from query_service.pages.officer_forms import MOST_NOTE, MOST_REASON
 from query_service.pages.officers import ages_at
+from query_service.pages.site import MOST_FORM_BYTES
 from query_service.pages.texts_of_safety import SAFETY_ENGLISH, SAFETY_GERMAN, SafetyTexts
 from query_service.read_store.violation_filter import ViolationOrder, ViolationStatus
 from shared.auth.access import Principal
