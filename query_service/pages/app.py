@@ -13,7 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from query_service.pages.account_forms import Notice
+from query_service.pages.child_account import ChildAccount
 from query_service.pages.commands import CommandApi
+from query_service.pages.erasures import Erasures
 from query_service.pages.families import HOME, Families
 from query_service.pages.inner_api import InnerApi
 from query_service.pages.rendering import HEADERS, Renderer, led_to
@@ -26,7 +29,7 @@ from shared.http.request_checks import is_id
 FIRST_SEGMENTS = frozenset({"", "assets", "sign-in", "sign-out"}) | {
     home.strip("/") for home in HOMES.values()
 }
-MOST_FORM_BYTES = 16 * 1_024
+MOST_FORM_BYTES = 64 * 1_024
 MOST_FIELDS = 16
 READ_SECONDS = 10.0
 FORM = re.compile(r"application/x-www-form-urlencoded(\s*;.*)?", re.IGNORECASE)
@@ -40,8 +43,11 @@ Answer = Callable[[Request], Awaitable[Response]]
 class Pages:
     """Answers what is a page's, and leaves every other request to `app`, as it came."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, commands: CommandApi) -> None:
+    def __init__(
+        self, app: ASGIApp, sessions: Sessions, commands: CommandApi, notice: Notice | None = None
+    ) -> None:
         self._app = app
+        self._notice = notice
         self._sessions = sessions
         self._renderer = Renderer(behind_tls=sessions.behind_tls)
         self._site = Site(InnerApi(app), commands, self._renderer, sessions)
@@ -64,7 +70,8 @@ class Pages:
         await page(scope, receive, send)
 
     def _routes(self) -> list[Route]:
-        families = Families(self._site)
+        account, erasures = ChildAccount(self._site, self._notice), Erasures(self._site)
+        families = Families(self._site, account, erasures)
         return [
             Route("/", self._signed_in(self._home), methods=["GET"]),
             Route("/assets/{digest}/{name}", self._asset),
@@ -154,22 +161,27 @@ class Pages:
         return response
 
 
-def install_pages(app: FastAPI, sessions: Sessions, commands: CommandApi) -> None:
+def install_pages(
+    app: FastAPI, sessions: Sessions, commands: CommandApi, notice: Notice | None = None
+) -> None:
     """Around everything else that `app` has. To be called last."""
-    app.add_middleware(Pages, sessions=sessions, commands=commands)
+    app.add_middleware(Pages, sessions=sessions, commands=commands, notice=notice)
 
 
 class ServedPages:
     """The pages where `command_url` says where their commands go; else none."""
 
-    def __init__(self, command_url: str | None, sessions: Sessions) -> None:
+    def __init__(
+        self, command_url: str | None, sessions: Sessions, notice: Notice | None = None
+    ) -> None:
+        self._notice = notice
         self._commands = None if command_url is None else CommandApi(command_url)
         self._sessions = sessions
 
     def beside(self, app: FastAPI) -> FastAPI:
         """`app`, with the pages."""
         if self._commands is not None:
-            install_pages(app, self._sessions, self._commands)
+            install_pages(app, self._sessions, self._commands, self._notice)
         return app
 
     async def close(self) -> None:

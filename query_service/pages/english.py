@@ -1,6 +1,7 @@
 """The texts in English."""
 
 from query_service.pages.texts import Texts
+from query_service.pages.texts_of_account import ACCOUNT_IN_ENGLISH
 
 ENGLISH = Texts(
     language="en",
@@ -65,6 +66,20 @@ ENGLISH = Texts(
     day="Day",
     violations="Incidents",
     not_saved="That could not be saved. Please try again.",
+    refusals={
+        "child-deactivated": "The account is deactivated.",
+        "already-deactivated": "The account was deactivated already.",
+        "not-deactivated": "The account was active already.",
+        "udid-taken": "The bear belongs to another child by now.",
+        "consent-required": "Your consent is missing for that: see Consents.",
+        "child-erased": "The child was erased.",
+        "child-not-found": "There is no such child.",
+        "concurrent-update": "Something else changed at the same moment. Please try again.",
+        "idempotency-key-reused": "This form was sent before with other content. Please load the page again.",
+        "too-many-requests": "That was too often. Please wait a moment.",
+        "invalid-request": "Nothing was changed: something in the form is not right.",
+        "forbidden": "You may not do this.",
+    },
     for_parents="This page is for parents. You are signed in with another role.",
     errors={
         400: "This page cannot be shown.",
@@ -99,4 +114,5 @@ ENGLISH = Texts(
     },
     months=("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     date="{day} {month} {year}",
+    account_forms=ACCOUNT_IN_ENGLISH,
 )

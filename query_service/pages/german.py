@@ -1,6 +1,7 @@
 """The texts in German."""
 
 from query_service.pages.texts import Texts
+from query_service.pages.texts_of_account import ACCOUNT_IN_GERMAN
 
 GERMAN = Texts(
     language="de",
@@ -65,6 +66,22 @@ GERMAN = Texts(
     day="Tag",
     violations="Vorfälle",
     not_saved="Das konnte nicht gespeichert werden. Bitte versuchen Sie es noch einmal.",
+    refusals={
+        "child-deactivated": "Das Konto ist deaktiviert.",
+        "already-deactivated": "Das Konto war schon deaktiviert.",
+        "not-deactivated": "Das Konto war schon aktiv.",
+        "udid-taken": "Der Bär gehört inzwischen einem anderen Kind.",
+        "consent-required": "Dafür fehlt Ihre Einwilligung: siehe Einwilligungen.",
+        "child-erased": "Das Kind wurde gelöscht.",
+        "child-not-found": "Dieses Kind gibt es nicht.",
+        "concurrent-update": "Im selben Moment hat sich etwas anderes geändert. Bitte versuchen Sie es "
+        "noch einmal.",
+        "idempotency-key-reused": "Dieses Formular wurde schon mit anderem Inhalt gesendet. Bitte laden Sie "
+        "die Seite neu.",
+        "too-many-requests": "Das war zu oft. Bitte warten Sie einen Moment.",
+        "invalid-request": "Es wurde nichts geändert: Im Formular stimmt etwas nicht.",
+        "forbidden": "Das dürfen Sie nicht.",
+    },
     for_parents="Diese Seite ist für Eltern. Sie sind mit einer anderen Rolle angemeldet.",
     errors={
         400: "Diese Seite kann nicht angezeigt werden.",
@@ -122,4 +139,5 @@ GERMAN = Texts(
         "Dez.",
     ),
     date="{day}. {month} {year}",
+    account_forms=ACCOUNT_IN_GERMAN,
 )

@@ -64,7 +64,7 @@ class InnerApi:
         """What the API answers the holder of `token`. `seen`: a consistency token; what it stands
         for is in the answer unless that would take too long."""
         scope = _scope(request.scope, token, wanted, seen)
-        answer = _Collected()
+        answer = Collected()
         await self._app(scope, _nothing, answer.take)
         collected = answer.collected()
         if seen is not None and collected.code == "read-model-late":
@@ -101,7 +101,7 @@ async def _nothing() -> Message:
     return {"type": "http.request", "body": b"", "more_body": False}
 
 
-class _Collected:
+class Collected:
     def __init__(self) -> None:
         self._status = 0
         self._headers: dict[str, str] = {}

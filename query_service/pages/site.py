@@ -1,9 +1,11 @@
 """What every page works with, and how a page is made of answers and a form becomes a command."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +22,8 @@ HOMES: Mapping[Role, str] = {Role.PARENT: "/dashboard"}
 
 UNAUTHENTICATED = 401
 LATE = "read-store-down"
+CODE = re.compile(r"[a-z]+(-[a-z]+){0,7}")
+FIELD = re.compile(r"[a-z_]{1,32}")
 
 Form = Mapping[str, str]
 Show = Callable[[Request, Session], Awaitable[Response]]
@@ -71,27 +75,44 @@ class Site:
                 return self.renderer.error(request, answer.status, headers)
         return None
 
-    async def send(self, request: Request, session: Session, command: Sent, back: str) -> Response:
-        """A command, then the page at `back`, which says so where it was not done."""
+    async def send(
+        self, request: Request, session: Session, command: Sent, back: str, saved: str = ""
+    ) -> Response:
+        """A command, then the page at `back`, which says whether it was done."""
         outcome = await self.commands.send(request, session.token, command)
-        return self.answered(outcome, back)
+        return self.answered(outcome, back, saved)
 
-    def answered(self, outcome: Outcome, back: str) -> Response:
-        """To `back`, which shows what was done, or says that it was not."""
+    def answered(self, outcome: Outcome, back: str, saved: str = "") -> Response:
+        """To `back`, which shows what was done, or says why it was not. `saved`: what to say was
+        done, where the page itself does not show it."""
         if not outcome.is_done:
-            return led_to(f"{back}?not-saved")
-        response = led_to(back)
+            return led_to(f"{back}?{why_not(outcome)}")
+        response = led_to(f"{back}?saved={saved}" if saved else back)
         if outcome.seen is not None:
             self.sessions.keep_seen(outcome.seen, response)
         return response
 
 
+def why_not(outcome: Outcome) -> str:
+    """The parameters by which a page knows what to say of a command that was not done: codes and
+    names of fields, for which it has texts of its own."""
+    code = str(outcome.problem.get("code", ""))
+    fields = [
+        str(one.get("field", "")).partition(".")[0] for one in outcome.problem.get("errors", ())
+    ]
+    wrong = [("wrong", field) for field in dict.fromkeys(fields) if FIELD.fullmatch(field)]
+    return urlencode([("not-saved", code if CODE.fullmatch(code) else ""), *wrong])
+
+
 def notices(request: Request, answer: ApiAnswer) -> Mapping[str, Any]:
     """Of a page whose main content is `answer`. `late`: the read store is away. `as_of`: until when
-    everything is included, if known. `not_saved`: the command before was not done."""
+    everything is included, if known. `not_saved`: why the command before was not done, None where it
+    was; `wrong`: the fields that kept it from being done; `saved`: what was done."""
     late = LATE in answer.headers.get("cache-status", "")
     return {
         "late": late,
         "as_of": answer.headers.get("x-as-of"),
-        "not_saved": "not-saved" in request.query_params,
+        "not_saved": request.query_params.get("not-saved"),
+        "wrong": request.query_params.getlist("wrong"),
+        "saved": request.query_params.get("saved"),
     }

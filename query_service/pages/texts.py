@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from query_service.pages.texts_of_account import AccountTexts
+
 
 @dataclass(frozen=True, slots=True)
 class Texts:
@@ -71,6 +73,7 @@ class Texts:
     day: str
     violations: str
     not_saved: str
+    refusals: Mapping[str, str]
     for_parents: str
     errors: Mapping[int, str]
     statuses: Mapping[str, str]
@@ -82,3 +85,4 @@ class Texts:
     purposes: Mapping[str, str]
     months: tuple[str, ...]
     date: str
+    account_forms: AccountTexts
