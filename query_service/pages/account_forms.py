@@ -158,7 +158,7 @@ def reactivation(_form: Form) -> Read:
     return Change("reactivation", "POST", ("reactivation",))
 
 
-def consent(form: Form, purpose: str, notice: Notice) -> Read:
+def consent(purpose: str, form: Form, notice: Notice) -> Read:
     """A parent consents on the notice that the form showed, and said to have read it."""
     if form.get("notice_version") != notice.version:
         return Wrong(("notice_version",))
@@ -168,7 +168,7 @@ def consent(form: Form, purpose: str, notice: Notice) -> Read:
     return Change("consent", "PUT", ("consents", purpose), body)
 
 
-def withdrawal(_form: Form, purpose: str) -> Read:
+def withdrawal(purpose: str, _form: Form) -> Read:
     return Change("withdrawal", "DELETE", ("consents", purpose))
 
 

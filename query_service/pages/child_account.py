@@ -95,16 +95,16 @@ class ChildAccount:
         wanted = asked("children", str(request.path_params["child_id"]), "export")
         return Export(self.site, request, session, wanted)
 
-    def _of_a_purpose(self, read: Callable[[Form, str], Read]) -> Take:
+    def _of_a_purpose(self, read: Callable[[str, Form], Read]) -> Take:
         async def take(request: Request, session: Session, form: Form) -> Response:
             purpose = str(request.path_params["purpose"])
             if purpose not in list(ConsentPurpose):
                 raise HTTPException(404)
-            return await self.change(partial(read, purpose=purpose), request, session, form)
+            return await self.change(partial(read, purpose), request, session, form)
 
         return take
 
-    def _consent(self, form: Form, purpose: str) -> Read:
+    def _consent(self, purpose: str, form: Form) -> Read:
         if self.notice is None:
             raise HTTPException(404)
-        return account_forms.consent(form, purpose, self.notice)
+        return account_forms.consent(purpose, form, self.notice)

@@ -75,7 +75,8 @@ ENGLISH = Texts(
         "child-erased": "The child was erased.",
         "child-not-found": "There is no such child.",
         "concurrent-update": "Something else changed at the same moment. Please try again.",
-        "idempotency-key-reused": "This form was sent before with other content. Please load the page again.",
+        "idempotency-key-reused": "This form was sent before with other content. Please load the "
+        "page again.",
         "too-many-requests": "That was too often. Please wait a moment.",
         "invalid-request": "Nothing was changed: something in the form is not right.",
         "forbidden": "You may not do this.",

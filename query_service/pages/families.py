@@ -87,7 +87,6 @@ class Families:
             profile=profile,
             report=report,
             analytics=analytics,
-            most_messages=max(day["messages"] for day in analytics["days"]) or 1,
             conversations=conversations["items"],
             **self.account.shown(profile, policy),
             **notices(request, answers[0]),

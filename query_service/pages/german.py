@@ -1,7 +1,7 @@
 """The texts in German."""
 
+from query_service.pages.german_of_account import ACCOUNT_IN_GERMAN
 from query_service.pages.texts import Texts
-from query_service.pages.texts_of_account import ACCOUNT_IN_GERMAN
 
 GERMAN = Texts(
     language="de",
@@ -74,9 +74,11 @@ GERMAN = Texts(
         "consent-required": "Dafür fehlt Ihre Einwilligung: siehe Einwilligungen.",
         "child-erased": "Das Kind wurde gelöscht.",
         "child-not-found": "Dieses Kind gibt es nicht.",
-        "concurrent-update": "Im selben Moment hat sich etwas anderes geändert. Bitte versuchen Sie es "
+        "concurrent-update": "Im selben Moment hat sich etwas anderes geändert. Bitte versuchen "
+        "Sie es "
         "noch einmal.",
-        "idempotency-key-reused": "Dieses Formular wurde schon mit anderem Inhalt gesendet. Bitte laden Sie "
+        "idempotency-key-reused": "Dieses Formular wurde schon mit anderem Inhalt gesendet. "
+        "Bitte laden Sie "
         "die Seite neu.",
         "too-many-requests": "Das war zu oft. Bitte warten Sie einen Moment.",
         "invalid-request": "Es wurde nichts geändert: Im Formular stimmt etwas nicht.",

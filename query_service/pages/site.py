@@ -106,8 +106,8 @@ def why_not(outcome: Outcome) -> str:
 
 def notices(request: Request, answer: ApiAnswer) -> Mapping[str, Any]:
     """Of a page whose main content is `answer`. `late`: the read store is away. `as_of`: until when
-    everything is included, if known. `not_saved`: why the command before was not done, None where it
-    was; `wrong`: the fields that kept it from being done; `saved`: what was done."""
+    everything is included, if known. `not_saved`: why the command before was not done, None where
+    it was; `wrong`: the fields that kept it from being done; `saved`: what was done."""
     late = LATE in answer.headers.get("cache-status", "")
     return {
         "late": late,

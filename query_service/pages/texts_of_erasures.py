@@ -106,8 +106,10 @@ ERASURES_IN_GERMAN = ErasureTexts(
         "tombstone": "Ein Vermerk mit den Kennungen von Kind und Eltern und zwei Tagen, für diese "
         "Quittung.",
         "audit trail": "Das Protokoll, wer wann was abrief, bis seine Frist endet.",
-        "copies that end by themselves": "Kopien in Datenbanken und Warteschlangen, bis sie überschrieben werden.",
-        "copies that somebody took": "Sicherungen und Exporte, bis sie gelöscht werden; verschickte Hinweise sind "
+        "copies that end by themselves": "Kopien in Datenbanken und Warteschlangen, bis sie "
+        "überschrieben werden.",
+        "copies that somebody took": "Sicherungen und Exporte, bis sie gelöscht werden; "
+        "verschickte Hinweise sind "
         "bei ihren Empfängern.",
     },
     staying=(

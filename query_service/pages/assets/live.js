@@ -9,13 +9,30 @@ function localize(root) {
   for (const time of root.querySelectorAll("time")) time.textContent = clock.format(new Date(time.dateTime));
 }
 
+// Whether somebody fills in a form there: it stays as it is until the page is loaded anew.
+const changed = (one) => one.value !== one.defaultValue && one.type !== "checkbox" || one.checked !== one.defaultChecked;
+function inUse(element) {
+  if (element.contains(document.activeElement?.closest("form"))) return true;
+  const chosen = [...element.querySelectorAll("option")].some((one) => one.selected !== one.defaultSelected);
+  return chosen || [...element.querySelectorAll("input, textarea")].some(changed);
+}
+
+// What its reader opened or closed stays so.
+function likeBefore(one, known) {
+  for (const here of [known, ...known.querySelectorAll("details[id]")]) {
+    const there = here.id === one.id ? one : one.querySelector(`[id="${here.id}"]`);
+    if (there?.matches("details")) there.open = here.open;
+  }
+}
+
 // Of an element that is kept up to date: its children with an id are compared one by one, so that
 // what did not change keeps its focus and its place.
 function update(here, there) {
   const kept = new Map([...here.children].filter((one) => one.id).map((one) => [one.id, one]));
   const wanted = [...there.children].map((one) => {
     const known = kept.get(one.id);
-    if (known && known.outerHTML === one.outerHTML) return known;
+    if (known) likeBefore(one, known);
+    if (known && (inUse(known) || known.outerHTML === one.outerHTML)) return known;
     if (here.matches("ul") && !known) one.classList.add("fresh");
     return one;
   });
@@ -34,6 +51,12 @@ async function refresh() {
     const there = page.getElementById(here.id);
     if (there) update(here, there);
   }
+  lookAgain();
+}
+
+// What is not yet complete is looked at again, whatever is said of it meanwhile.
+function lookAgain() {
+  if (document.querySelector("[data-again]")) later(2000);
 }
 
 // Several events become one refresh.
@@ -63,3 +86,4 @@ function follow() {
 
 localize(document);
 follow();
+lookAgain();
