@@ -378,5 +378,5 @@ def test_preferences_that_lines_cannot_say_are_left_alone(preferences: dict[str,
 
 @pytest.mark.parametrize("text", ["a", ": b", "a: 1\na: 2"])
 def test_lines_that_are_no_preferences_are_refused(text: str):
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         preferences_of(text)
