@@ -13,6 +13,7 @@ class ErasureTexts:
     of: str
     warning: str
     removed: str
+    was_removed: str
     remains: str
     export_first: str
     confirmation: str
@@ -36,8 +37,9 @@ class ErasureTexts:
 ERASURES_IN_ENGLISH = ErasureTexts(
     title="Erase all data",
     of="All data of {}",
-    warning="This cannot be undone, by nobody.",
+    warning="Nobody can undo this.",
     removed="What is removed",
+    was_removed="What was removed",
     remains="What remains",
     export_first="Download everything first",
     confirmation="To confirm, type: {}",
@@ -73,8 +75,9 @@ ERASURES_IN_ENGLISH = ErasureTexts(
 ERASURES_IN_GERMAN = ErasureTexts(
     title="Alle Daten löschen",
     of="Alle Daten von {}",
-    warning="Das lässt sich nicht rückgängig machen, von niemandem.",
+    warning="Das kann niemand rückgängig machen.",
     removed="Was gelöscht wird",
+    was_removed="Was gelöscht wurde",
     remains="Was bleibt",
     export_first="Vorher alles herunterladen",
     confirmation="Zur Bestätigung geben Sie ein: {}",
