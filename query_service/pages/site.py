@@ -97,9 +97,9 @@ def why_not(outcome: Outcome) -> str:
     """The parameters by which a page knows what to say of a command that was not done: codes and
     names of fields, for which it has texts of its own."""
     code = str(outcome.problem.get("code", ""))
-    fields = [
-        str(one.get("field", "")).partition(".")[0] for one in outcome.problem.get("errors", ())
-    ]
+    errors = outcome.problem.get("errors")
+    listed = [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
+    fields = [str(one.get("field", "")).partition(".")[0] for one in listed]
     wrong = [("wrong", field) for field in dict.fromkeys(fields) if FIELD.fullmatch(field)]
     return urlencode([("not-saved", code if CODE.fullmatch(code) else ""), *wrong])
 

@@ -63,10 +63,6 @@ class Texts:
     topics: str
     no_topics: str
     account: str
-    consents: str
-    given: str
-    withdrawn: str
-    no_consents: str
     completeness: str
     bear: str
     member_since: str

@@ -9,6 +9,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import Family
 from tests.browser.test_accessibility import violations
+from tests.support.consents import BORN
 
 SOON = 30_000
 """Milliseconds until a page shows what happened."""
@@ -64,6 +65,7 @@ async def test_a_form_that_somebody_fills_in_stays_while_the_page_goes_on(
     await page.get_by_text("Change profile").click()
     await page.get_by_label("Name").fill("Half a na")
     await page.get_by_label("Within this many hours").fill("99")
+    await page.locator("#withdraw-account summary").click()
     # when
     await bear.report_safety_violation(child, "bullying", "low")
     await expect(page.locator("#timeline")).to_contain_text("bullying", timeout=SOON)
@@ -74,6 +76,9 @@ async def test_a_form_that_somebody_fills_in_stays_while_the_page_goes_on(
     await expect(page.get_by_label("Name")).to_be_visible()
     await expect(page.get_by_label("Name")).to_have_value("Half a na")
     await expect(page.get_by_label("Within this many hours")).to_have_value("99")
+    shown = page.locator("#consent-account input[name=version]")
+    await expect(shown).to_have_value(str(BORN + 2))
+    await expect(page.locator("#withdraw-account button")).to_be_visible()
     assert family.complaints == []
 
 

@@ -8,9 +8,21 @@ import httpx2
 import orjson
 import pytest
 
+from command_service.bus.errors import ConcurrentUpdate, Forbidden, IdempotencyKeyReused
 from command_service.child import field_checks
+from command_service.child.errors import (
+    AlreadyDeactivated,
+    ChildDeactivatedError,
+    ChildErasedError,
+    ChildNotFound,
+    ConsentRequired,
+    InvalidCommand,
+    NotDeactivated,
+    UdidTaken,
+)
 from query_service.pages import account_forms
 from query_service.pages.english import ENGLISH
+from query_service.pages.german import GERMAN
 from query_service.pages.preferences import lines_of, preferences_of
 from tests.support.pages import NOTICE, PagesSide, form_token_of
 from tests.support.query_side import QuerySide, parent
@@ -213,6 +225,8 @@ REFUSALS = [
     ({"code": "of-tomorrow"}, "could not be saved"),
     ({"code": "invalid-request", "errors": [{"field": "interests.3"}]}, "at most 20 interests"),
     ({"code": "invalid-request", "errors": [{"field": "<b>"}, {}]}, "something in the form"),
+    ({"code": "invalid-request", "errors": [None]}, "something in the form"),
+    ({"code": None, "errors": "x"}, "could not be saved"),
 ]
 
 
@@ -336,6 +350,30 @@ async def test_a_large_family_has_the_days_of_its_first_children(
     page = (await browser.get("/dashboard")).text
     assert page.count('id="child-') == 10
     assert page.count('id="trend-') == 6
+
+
+@pytest.mark.parametrize(
+    ("english", "german"),
+    [
+        (ENGLISH.account_forms, GERMAN.account_forms),
+        (ENGLISH.account_forms.erasures, GERMAN.account_forms.erasures),
+    ],
+)
+def test_a_translation_of_the_account_says_the_same_things(english: Any, german: Any):
+    assert ENGLISH.refusals.keys() == GERMAN.refusals.keys()
+    for name in english.__slots__:
+        ours, theirs = getattr(english, name), getattr(german, name)
+        if isinstance(ours, str):
+            assert ours.count("{}") == theirs.count("{}"), name
+        elif isinstance(ours, Mapping) and ours:
+            assert ours.keys() == theirs.keys(), name
+
+
+def test_every_reason_that_a_form_may_be_refused_for_has_a_text():
+    reasons = {ConsentRequired, ChildDeactivatedError, AlreadyDeactivated, NotDeactivated}
+    reasons |= {UdidTaken, ChildErasedError, ChildNotFound, ConcurrentUpdate}
+    reasons |= {InvalidCommand, IdempotencyKeyReused, Forbidden}
+    assert {one.code for one in reasons} <= ENGLISH.refusals.keys()
 
 
 @pytest.mark.parametrize(
