@@ -15,6 +15,7 @@ from command_service.child.errors import (
     ChildDeactivatedError,
     ChildErasedError,
     ChildNotFound,
+    CommandRefused,
     ConsentRequired,
     InvalidCommand,
     NotDeactivated,
@@ -370,7 +371,8 @@ def test_a_translation_of_the_account_says_the_same_things(english: Any, german:
 
 
 def test_every_reason_that_a_form_may_be_refused_for_has_a_text():
-    reasons = {ConsentRequired, ChildDeactivatedError, AlreadyDeactivated, NotDeactivated}
+    reasons: set[type[CommandRefused]] = {ConsentRequired, ChildDeactivatedError}
+    reasons |= {AlreadyDeactivated, NotDeactivated}
     reasons |= {UdidTaken, ChildErasedError, ChildNotFound, ConcurrentUpdate}
     reasons |= {InvalidCommand, IdempotencyKeyReused, Forbidden}
     assert {one.code for one in reasons} <= ENGLISH.refusals.keys()
