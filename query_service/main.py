@@ -21,6 +21,7 @@ from query_service.cache.freshness import Invalidation, ProjectedVersions, Waits
 from query_service.cache.journal import FeedJournal
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
+from query_service.pages.account_forms import Notice
 from query_service.pages.app import ServedPages
 from query_service.pages.sessions import Sessions
 from query_service.queries.exporter import ExportCursors, Exporter
@@ -145,7 +146,10 @@ def _pages(settings: QuerySettings, verifier: TokenVerifier, keys: KeyFile) -> S
         behind_tls=settings.behind_tls,
         by_link=settings.pages_sign_in_links,
     )
-    return ServedPages(settings.pages_command_url, sessions)
+    version, url = settings.pages_notice_version, settings.pages_notice_url
+    method = settings.pages_consent_method
+    notice = Notice(version, url, method) if version and url and method else None
+    return ServedPages(settings.pages_command_url, sessions, notice)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
 """Settings of the query API."""
 
-from pydantic import Field, field_validator
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
 
 from shared.audit.settings import AuditSettings
+from shared.events.child import ConsentMethod
 from shared.http.settings import (
     REDIS,
     HttpSettings,
@@ -70,6 +73,20 @@ class QuerySettings(
         False,
         description="Let a link sign in to the pages by the token behind its `#`, as the local "
         "stack does. Whoever sends somebody such a link signs them in as themselves.",
+    )
+    pages_notice_version: str | None = Field(
+        None,
+        pattern=r"^[!-~]{1,32}$",
+        description="Version of the privacy notice on which parents consent on the pages. Without "
+        "it they can withdraw consent there, but not give it.",
+    )
+    pages_notice_url: str | None = Field(
+        None, description="Where parents read that notice; required with its version."
+    )
+    pages_consent_method: ConsentMethod | None = Field(
+        None,
+        description="How the identity of parents is verified before they get a token: the method "
+        "of a consent on the pages; required with the version of the notice.",
     )
     query_max_statements: int = Field(
         2,
@@ -143,7 +160,15 @@ class QuerySettings(
         10.0, gt=0, description="Longest time a query waits for a consistency token, in seconds."
     )
 
-    @field_validator("pages_command_url")
+    @model_validator(mode="after")
+    def _a_whole_notice(self) -> Self:
+        parts = (self.pages_notice_version, self.pages_notice_url, self.pages_consent_method)
+        if any(parts) and not all(parts):
+            needed = "TEDDY_PAGES_NOTICE_URL and TEDDY_PAGES_CONSENT_METHOD"
+            raise ValueError(f"set TEDDY_PAGES_NOTICE_VERSION, {needed}, or none of them")
+        return self
+
+    @field_validator("pages_command_url", "pages_notice_url")
     @classmethod
     def _a_url(cls, url: str | None) -> str | None:
         if url is not None and not is_url(url, ("http", "https")):

@@ -23,6 +23,13 @@ from shared.signing import PROOF_KEY_ID, create_signing_key
 SAVE_AGAIN_SECONDS = 1.0
 
 
+NOTICE = {
+    "TEDDY_PAGES_NOTICE_VERSION": "2026-11",
+    "TEDDY_PAGES_NOTICE_URL": "https://provider.example/privacy/2026-11",
+    "TEDDY_PAGES_CONSENT_METHOD": "signed_form",
+}
+"""On which parents consent on the pages of this stack."""
+
 LIMITS_OF_ONE = {
     "TEDDY_RATE_LIMIT_REGISTRATION": "60000/minute",
     "TEDDY_RATE_LIMIT_COMMANDS": "120000/minute",
@@ -139,6 +146,7 @@ class Supervisor:
         environment["TEDDY_COMMAND_URL"] = f"http://{plans.LOOPBACK}:{ports['command']}"
         environment["TEDDY_PAGES_COMMAND_URL"] = environment["TEDDY_COMMAND_URL"]
         environment["TEDDY_PAGES_SIGN_IN_LINKS"] = "true"
+        environment |= NOTICE
         environment["TEDDY_QUERY_URL"] = f"http://{plans.LOOPBACK}:{ports['query']}"
         environment["TEDDY_PUBLIC_QUERY_URL"] = environment["TEDDY_QUERY_URL"]
         return [

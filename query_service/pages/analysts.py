@@ -1,7 +1,6 @@
 """What analysts see: the numbers of the whole system, day by day, and SQL."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,8 +8,9 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
+from query_service.pages.downloads import Download
 from query_service.pages.inner_api import JSON, ApiAnswer, asked, posted
 from query_service.pages.measures import EXAMPLES, PERIODS, all_measures, example
 from query_service.pages.rendering import HEADERS
@@ -87,7 +87,7 @@ class Analysts:
         # what browsers make of the end of a line would count in the places of errors
         sql, kind = form.get("sql", "").replace("\r\n", "\n"), form.get("format")
         if kind in DOWNLOADS:
-            return _Download(partial(self._pass_on, request, session, sql, kind))
+            return Download(partial(self._pass_on, request, session, sql, kind))
         if kind != TABLE:
             raise HTTPException(400)
         wanted = posted("sql", sql=sql, max_rows=SHOWN_ROWS)
@@ -131,18 +131,6 @@ class Analysts:
     async def _page(self, *what: Any, **values: Any) -> Response:
         """In a thread: a year of days, or a large table, would keep everybody else waiting."""
         return await asyncio.to_thread(self.site.renderer.page, *what, **values)
-
-
-class _Download(Response):
-    """What `pass_on` sends; the page that it returns where there is nothing to send."""
-
-    def __init__(self, pass_on: Callable[[Send], Awaitable[Response | None]]) -> None:
-        self._pass_on = pass_on
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        page = await self._pass_on(send)
-        if page is not None:
-            await page(scope, receive, send)
 
 
 def _period(request: Request) -> int:

@@ -1,9 +1,6 @@
 """The pages beside the API, in one process: which requests are whose."""
 
-import asyncio
-import re
 from collections.abc import Awaitable, Callable
-from urllib.parse import parse_qsl
 
 import structlog
 from fastapi import FastAPI
@@ -13,11 +10,15 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from query_service.pages.account_forms import Notice
 from query_service.pages.analysts import Analysts
+from query_service.pages.child_account import ChildAccount
 from query_service.pages.commands import CommandApi
+from query_service.pages.erasures import Erasures
 from query_service.pages.families import HOME, Families
 from query_service.pages.inner_api import InnerApi, only_hang_up
 from query_service.pages.officers import FAMILY, Officers
+from query_service.pages.received_forms import read_form
 from query_service.pages.rendering import HEADERS, Renderer, led_to
 from query_service.pages.sessions import Session, Sessions, is_from_here, is_own_form
 from query_service.pages.site import (
@@ -39,9 +40,6 @@ from shared.http.request_checks import is_id
 FIRST_SEGMENTS = frozenset({"", "assets", "sign-in", "sign-out"}) | {
     home.strip("/") for home in HOMES.values()
 }
-MOST_FIELDS = 16
-READ_SECONDS = 10.0
-FORM = re.compile(r"application/x-www-form-urlencoded(\s*;.*)?", re.IGNORECASE)
 FORM_FIELD = "form_token"
 
 log = structlog.get_logger(__name__)
@@ -53,8 +51,11 @@ Follow = Callable[[Session, Scope, Receive, Send], Awaitable[None]]
 class Pages:
     """Answers what is a page's, and leaves every other request to `app`, as it came."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, commands: CommandApi) -> None:
+    def __init__(
+        self, app: ASGIApp, sessions: Sessions, commands: CommandApi, notice: Notice | None = None
+    ) -> None:
         self._app = app
+        self._notice = notice
         self._sessions = sessions
         self._renderer = Renderer(behind_tls=sessions.behind_tls)
         self._site = Site(InnerApi(app), commands, self._renderer, sessions)
@@ -77,9 +78,10 @@ class Pages:
         await page(scope, receive, send)
 
     def _routes(self) -> list[Route]:
-        families, officers = Families(self._site), Officers(self._site)
-        parents_follow = _Stream(self._sessions, Role.PARENT, families.stream)
+        account, erasures = ChildAccount(self._site, self._notice), Erasures(self._site)
+        families, officers = Families(self._site, account, erasures), Officers(self._site)
         sections = (families, officers, Analysts(self._site))
+        parents_follow = _Stream(self._sessions, Role.PARENT, families.stream)
         officers_follow = _Stream(self._sessions, Role.SAFETY_OFFICER, officers.stream)
         return [
             Route("/", self._signed_in(self._home), methods=["GET"]),
@@ -171,22 +173,27 @@ class Pages:
         return response
 
 
-def install_pages(app: FastAPI, sessions: Sessions, commands: CommandApi) -> None:
+def install_pages(
+    app: FastAPI, sessions: Sessions, commands: CommandApi, notice: Notice | None = None
+) -> None:
     """Around everything else that `app` has. To be called last."""
-    app.add_middleware(Pages, sessions=sessions, commands=commands)
+    app.add_middleware(Pages, sessions=sessions, commands=commands, notice=notice)
 
 
 class ServedPages:
     """The pages where `command_url` says where their commands go; else none."""
 
-    def __init__(self, command_url: str | None, sessions: Sessions) -> None:
+    def __init__(
+        self, command_url: str | None, sessions: Sessions, notice: Notice | None = None
+    ) -> None:
+        self._notice = notice
         self._commands = None if command_url is None else CommandApi(command_url)
         self._sessions = sessions
 
     def beside(self, app: FastAPI) -> FastAPI:
         """`app`, with the pages."""
         if self._commands is not None:
-            install_pages(app, self._sessions, self._commands)
+            install_pages(app, self._sessions, self._commands, self._notice)
         return app
 
     async def close(self) -> None:
@@ -214,30 +221,3 @@ class _Stream:
             await response(scope, receive, send)
         else:
             await self._follow(session, scope, receive, send)
-
-
-async def read_form(request: Request, most_bytes: int = MOST_FORM_BYTES) -> Form:
-    """An urlencoded form, each field once. Raises HTTPException."""
-    if not FORM.fullmatch(request.headers.get("content-type", "")):
-        raise HTTPException(415)
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            body = await _body(request, most_bytes)
-    except TimeoutError:
-        raise HTTPException(408) from None
-    try:
-        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
-    except ValueError:
-        raise HTTPException(400) from None
-    if len(dict(fields)) < len(fields):
-        raise HTTPException(400)
-    return dict(fields)
-
-
-async def _body(request: Request, most_bytes: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most_bytes:
-            raise HTTPException(413)
-    return bytes(body)

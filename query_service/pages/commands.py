@@ -41,6 +41,14 @@ class Outcome:
         """Of the problem; empty where there is none."""
         return str(self.problem.get("code", ""))
 
+    @property
+    def wrong(self) -> list[str]:
+        """The fields that the problem names."""
+        errors = self.problem.get("errors")
+        listed = errors if isinstance(errors, list) else []
+        named = [one.get("field", "") for one in listed if isinstance(one, dict)]
+        return [str(field).partition(".")[0] for field in named]
+
 
 class CommandApi:
     """The command API at `url`, as clients of this machine reach it."""

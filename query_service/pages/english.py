@@ -1,6 +1,7 @@
 """The texts in English."""
 
 from query_service.pages.texts import Texts
+from query_service.pages.texts_of_account import ACCOUNT_IN_ENGLISH
 from query_service.pages.texts_of_analytics import ENGLISH as ANALYTICS
 from query_service.pages.texts_of_safety import SAFETY_ENGLISH
 
@@ -58,10 +59,6 @@ ENGLISH = Texts(
     topics="Topics",
     no_topics="No topics yet.",
     account="Account",
-    consents="Consents",
-    given="given {}",
-    withdrawn="withdrawn {}",
-    no_consents="No consents are on record.",
     completeness="Profile complete",
     bear="Bear",
     member_since="Registered",
@@ -70,6 +67,21 @@ ENGLISH = Texts(
     not_saved="That could not be saved. Please try again.",
     other_role="This page is for another role than the one you are signed in with.",
     safety_desk=SAFETY_ENGLISH,
+    refusals={
+        "child-deactivated": "The account is deactivated.",
+        "already-deactivated": "The account was deactivated already.",
+        "not-deactivated": "The account was active already.",
+        "udid-taken": "The bear belongs to another child by now.",
+        "consent-required": "Your consent is missing for that: see Consents.",
+        "child-erased": "The child was erased.",
+        "child-not-found": "There is no such child.",
+        "concurrent-update": "Something else changed at the same moment. Please try again.",
+        "idempotency-key-reused": "This form was sent before with other content. Please load the "
+        "page again.",
+        "too-many-requests": "That was too often. Please wait a moment.",
+        "invalid-request": "Nothing was changed: something in the form is not right.",
+        "forbidden": "You may not do this.",
+    },
     errors={
         400: "This page cannot be shown.",
         403: "You may not see this.",
@@ -104,4 +116,5 @@ ENGLISH = Texts(
     months=("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     date="{day} {month} {year}",
     analytics_desk=ANALYTICS,
+    account_forms=ACCOUNT_IN_ENGLISH,
 )

@@ -1,12 +1,16 @@
 """What parents see: their children, one child, and alerts as they come."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from query_service.pages.child_account import CHILD, ChildAccount, page_of
 from query_service.pages.commands import Sent
+from query_service.pages.erasures import Erasures
 from query_service.pages.inner_api import asked
 from query_service.pages.sessions import Session
 from query_service.pages.site import HOMES, PARENTS, Form, FormRoute, PageRoute, Site, notices
@@ -14,20 +18,26 @@ from shared.auth.access import Role
 from shared.client.calls import path_of
 
 HOME = HOMES[Role.PARENT]
-CHILD = f"{HOME}/children/{{child_id}}"
 SEEN = f"{CHILD}/violations/{{violation_id}}/acknowledgement"
 DAYS = "30"
+MOST_TRENDS = 6
+"""Children on a dashboard whose days are shown: each is one more question to the API, which counts
+against its reader's limit, and on record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Families:
     site: Site
+    account: ChildAccount
+    erasures: Erasures
 
     def routes(self) -> list[PageRoute | FormRoute]:
         return [
             PageRoute(HOME, PARENTS, self.dashboard),
             PageRoute(CHILD, PARENTS, self.child),
             FormRoute(SEEN, PARENTS, self.acknowledge),
+            *self.account.routes(),
+            *self.erasures.routes(),
         ]
 
     async def dashboard(self, request: Request, session: Session) -> Response:
@@ -49,6 +59,7 @@ class Families:
             family=family.content,
             alerts=alerts.content["items"],
             names={child["child_id"]: child["name"] for child in family.content["children"]},
+            trends=await self._trends(request, session, family.content["children"]),
             paged="cursor" in request.query_params,
             **notices(request, family),
         )
@@ -63,11 +74,12 @@ class Families:
             asked("children", child, "safety-report"),
             asked("children", child, "analytics", period_days=DAYS),
             asked("children", child, "conversations", limit="10"),
+            asked("children", child, "alert-policy"),
         )
-        refused = self.site.refused(request, *answers)
+        refused = await self.erasures.refused(request, session, *answers)
         if refused is not None:
             return refused
-        profile, report, analytics, conversations = (answer.content for answer in answers)
+        profile, report, analytics, conversations, policy = (answer.content for answer in answers)
         return self.site.renderer.page(
             request,
             "child.html",
@@ -75,8 +87,8 @@ class Families:
             profile=profile,
             report=report,
             analytics=analytics,
-            most_messages=max(day["messages"] for day in analytics["days"]) or 1,
             conversations=conversations["items"],
+            **self.account.shown(profile, policy),
             **notices(request, answers[0]),
         )
 
@@ -85,8 +97,19 @@ class Families:
         ids = request.path_params
         child, violation = str(ids["child_id"]), str(ids["violation_id"])
         path = path_of("children", child, "safety-violations", violation, "acknowledgement")
-        back = HOME if form.get("from") == "dashboard" else f"{HOME}/children/{child}"
+        back = HOME if form.get("from") == "dashboard" else page_of(child)
         return await self.site.send(request, session, Sent("POST", path, f"seen-{violation}"), back)
+
+    async def _trends(
+        self, request: Request, session: Session, children: Sequence[Mapping[str, Any]]
+    ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """The last days of the first children, by child; of others none."""
+        shown = [child["child_id"] for child in children[:MOST_TRENDS]]
+        if not shown:
+            return {}
+        wanted = (asked("children", child, "series") for child in shown)
+        answers = zip(shown, await self.site.ask(request, session, *wanted), strict=True)
+        return {child: one.content["days"] for child, one in answers if not one.is_refusal}
 
     async def stream(self, session: Session, scope: Scope, receive: Receive, send: Send) -> None:
         """Server-sent events of the family, as the API has them."""

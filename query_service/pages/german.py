@@ -1,5 +1,6 @@
 """The texts in German."""
 
+from query_service.pages.german_of_account import ACCOUNT_IN_GERMAN
 from query_service.pages.texts import Texts
 from query_service.pages.texts_of_analytics import GERMAN as ANALYTICS
 from query_service.pages.texts_of_safety import SAFETY_GERMAN
@@ -58,10 +59,6 @@ GERMAN = Texts(
     topics="Themen",
     no_topics="Noch keine Themen.",
     account="Konto",
-    consents="Einwilligungen",
-    given="erteilt {}",
-    withdrawn="widerrufen {}",
-    no_consents="Keine Einwilligungen vermerkt.",
     completeness="Profil vollständig",
     bear="Bär",
     member_since="Registriert",
@@ -70,6 +67,24 @@ GERMAN = Texts(
     not_saved="Das konnte nicht gespeichert werden. Bitte versuchen Sie es noch einmal.",
     other_role="Diese Seite ist für eine andere Rolle als die, mit der Sie angemeldet sind.",
     safety_desk=SAFETY_GERMAN,
+    refusals={
+        "child-deactivated": "Das Konto ist deaktiviert.",
+        "already-deactivated": "Das Konto war schon deaktiviert.",
+        "not-deactivated": "Das Konto war schon aktiv.",
+        "udid-taken": "Der Bär gehört inzwischen einem anderen Kind.",
+        "consent-required": "Dafür fehlt Ihre Einwilligung: siehe Einwilligungen.",
+        "child-erased": "Das Kind wurde gelöscht.",
+        "child-not-found": "Dieses Kind gibt es nicht.",
+        "concurrent-update": "Im selben Moment hat sich etwas anderes geändert. Bitte versuchen "
+        "Sie es "
+        "noch einmal.",
+        "idempotency-key-reused": "Dieses Formular wurde schon mit anderem Inhalt gesendet. "
+        "Bitte laden Sie "
+        "die Seite neu.",
+        "too-many-requests": "Das war zu oft. Bitte warten Sie einen Moment.",
+        "invalid-request": "Es wurde nichts geändert: Im Formular stimmt etwas nicht.",
+        "forbidden": "Das dürfen Sie nicht.",
+    },
     errors={
         400: "Diese Seite kann nicht angezeigt werden.",
         403: "Das dürfen Sie nicht sehen.",
@@ -127,4 +142,5 @@ GERMAN = Texts(
     ),
     date="{day}. {month} {year}",
     analytics_desk=ANALYTICS,
+    account_forms=ACCOUNT_IN_GERMAN,
 )

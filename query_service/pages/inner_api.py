@@ -19,7 +19,7 @@ from shared.http.admission import HANG_UP
 
 OK = 200
 JSON = "application/json"
-PASSED_ON = (b"content-type", b"content-length", b"x-as-of", b"x-truncated")
+PASSED_ON = (b"content-type", b"content-length", b"content-disposition", b"x-as-of", b"x-truncated")
 """Headers of the API's answer that go out with what it has answered."""
 
 COPIED = frozenset({b"host", b"x-forwarded-for", b"correlation-id", b"traceparent"})
@@ -77,7 +77,8 @@ class InnerApi:
         stands for is in the answer unless that would take too long."""
         scope = _scope(request.scope, token, wanted, seen)
         answer = _Collected()
-        await self._app(scope, _body(request, wanted), answer.take)
+        receive = _nothing if wanted.body is None else _body(request, wanted)
+        await self._app(scope, receive, answer.take)
         collected = answer.collected()
         if seen is not None and collected.code == "read-model-late":
             return await self.ask(request, token, wanted)
@@ -131,9 +132,7 @@ def only_hang_up(outer: Scope) -> dict[str, Any]:
 def _body(request: Request, wanted: Asked) -> Receive:
     """What the API receives: the body, then whatever the page's own client does, so that who leaves
     ends what was asked for."""
-    if wanted.body is None:
-        return _nothing
-    left: Message = {"type": "http.request", "body": wanted.body, "more_body": False}
+    left: Message = {"type": "http.request", "body": wanted.body or b"", "more_body": False}
     waiting = [left]
 
     async def receive() -> Message:

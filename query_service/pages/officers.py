@@ -24,13 +24,14 @@ from query_service.pages.sessions import Session
 from query_service.pages.site import (
     HOMES,
     OFFICERS,
+    SAVED,
     Form,
     FormRoute,
     PageRoute,
     Site,
     not_saved,
     notices,
-    with_parameter,
+    with_parameters,
 )
 from shared.auth.access import Role
 from shared.clock import utc_now
@@ -47,7 +48,6 @@ ASKED_OF_CHILD = ("cursor",)
 GONE = frozenset({"child-erased", "child-not-found"})
 """Refusals after which the child has no page that could say so."""
 
-SAVED = "saved"
 PER_PAGE = "20"
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
@@ -113,7 +113,6 @@ class Officers:
             report=report,
             shown=urlencode(chosen),
             more=urlencode({"cursor": following}) if following else None,
-            saved=request.query_params.get(SAVED),
             most_note=MOST_NOTE,
             most_reason=MOST_REASON,
             age=ages_at(utc_now()),
@@ -175,7 +174,7 @@ def done_at(back: str, violation: str, form: Form) -> str:
     """Where on the page `back` it is seen what a form did: at the incident. But the child's page
     does not know who looks into it, and has to be told."""
     if "assignee" in form and not is_of_queue(form):
-        return with_parameter(back, SAVED, form["assignee"])
+        return with_parameters(back, (SAVED, form["assignee"]))
     return f"{back}#violation-{violation}"
 
 

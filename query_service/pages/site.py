@@ -1,7 +1,8 @@
 """What every page works with, and how a page is made of answers and a form becomes a command."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -25,15 +26,20 @@ HOMES: Mapping[Role, str] = {
 
 UNAUTHENTICATED = 401
 LATE = "read-store-down"
-NOT_SAVED = "not-saved"
+NOT_SAVED, WRONG, SAVED = "not-saved", "wrong", "saved"
+"""Parameters by which a page says what became of a form."""
 
-MOST_FORM_BYTES = 32 * 1_024
+MOST_FORM_BYTES = 64 * 1_024
 """A text of 2,000 characters in any script has room: each is up to 12 bytes."""
 
 Roles = frozenset[Role]
 PARENTS: Roles = frozenset({Role.PARENT})
 OFFICERS: Roles = frozenset({Role.SAFETY_OFFICER})
 ANALYSTS: Roles = frozenset({Role.ANALYST, Role.ADMIN})
+
+INVALID = "invalid-request"
+CODE = re.compile(r"[a-z]+(-[a-z]+){0,7}")
+FIELD = re.compile(r"[a-z_]{1,32}")
 
 Form = Mapping[str, str]
 Show = Callable[[Request, Session], Awaitable[Response]]
@@ -84,30 +90,37 @@ class Site:
                 return self.renderer.error(request, answer.status, later(answer))
         return None
 
-    async def send(self, request: Request, session: Session, command: Sent, back: str) -> Response:
-        """A command, then the page at `back`, which says so where it was not done."""
+    async def send(
+        self, request: Request, session: Session, command: Sent, back: str, saved: str | None = None
+    ) -> Response:
+        """A command, then the page at `back`, which says whether it was done. `saved`: what to say
+        was done, where the page itself does not show it."""
         outcome = await self.commands.send(request, session.token, command)
-        return self.answered(outcome, back)
+        done = None if saved is None else with_parameters(back, (SAVED, saved))
+        return self.answered(outcome, back, done)
 
     def answered(self, outcome: Outcome, back: str, done: str | None = None) -> Response:
         """To `back`, which shows what was done, or says why it was not. `done`: where else what was
         done is seen."""
         if not outcome.is_done:
-            return not_saved(back, outcome.code)
+            return not_saved(back, outcome.code, outcome.wrong)
         response = led_to(done or back)
         if outcome.seen is not None:
             self.sessions.keep_seen(outcome.seen, response)
         return response
 
 
-def not_saved(back: str, code: str) -> Response:
+def not_saved(back: str, code: str, wrong: Iterable[str] = ()) -> Response:
     """To `back`, which says in words what `code` stands for: one of the command API, or of a form
-    that was not filled in."""
-    return led_to(with_parameter(back, NOT_SAVED, code))
+    that was not filled in; and `wrong`, the names of fields. There are texts for these; nothing
+    else is taken from an address."""
+    known = code if CODE.fullmatch(code) else ""
+    fields = [(WRONG, one) for one in dict.fromkeys(wrong) if FIELD.fullmatch(one)]
+    return led_to(with_parameters(back, (NOT_SAVED, known), *fields))
 
 
-def with_parameter(path: str, name: str, value: str) -> str:
-    return f"{path}{'&' if '?' in path else '?'}{urlencode({name: value})}"
+def with_parameters(path: str, *parameters: tuple[str, str]) -> str:
+    return f"{path}{'&' if '?' in path else '?'}{urlencode(parameters)}"
 
 
 def later(answer: ApiAnswer) -> dict[str, str]:
@@ -119,10 +132,13 @@ def later(answer: ApiAnswer) -> dict[str, str]:
 def notices(request: Request, answer: ApiAnswer) -> Mapping[str, Any]:
     """Of a page whose main content is `answer`. `late`: the read store is away. `as_of`: until when
     everything is included, if known. `not_saved`: the code of why the command before was not done,
-    empty where nobody said; None where there is nothing to say."""
+    empty where nobody said, None where there is nothing to say; `wrong`: the fields that kept it
+    from being done; `saved`: what was done."""
     late = LATE in answer.headers.get("cache-status", "")
     return {
         "late": late,
         "as_of": answer.headers.get("x-as-of"),
         "not_saved": request.query_params.get(NOT_SAVED),
+        "wrong": request.query_params.getlist(WRONG),
+        "saved": request.query_params.get(SAVED),
     }

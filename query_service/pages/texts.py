@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from query_service.pages.texts_of_account import AccountTexts
 from query_service.pages.texts_of_analytics import AnalyticsTexts
 from query_service.pages.texts_of_safety import SafetyTexts
 
@@ -65,10 +66,6 @@ class Texts:
     topics: str
     no_topics: str
     account: str
-    consents: str
-    given: str
-    withdrawn: str
-    no_consents: str
     completeness: str
     bear: str
     member_since: str
@@ -77,6 +74,7 @@ class Texts:
     not_saved: str
     other_role: str
     safety_desk: SafetyTexts
+    refusals: Mapping[str, str]
     errors: Mapping[int, str]
     statuses: Mapping[str, str]
     engagement_levels: Mapping[str, str]
@@ -88,3 +86,4 @@ class Texts:
     months: tuple[str, ...]
     date: str
     analytics_desk: AnalyticsTexts
+    account_forms: AccountTexts

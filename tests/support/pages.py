@@ -5,14 +5,17 @@ from collections.abc import Callable
 
 import httpx2
 
+from query_service.pages.account_forms import Notice
 from query_service.pages.app import install_pages
 from query_service.pages.commands import CommandApi
 from query_service.pages.sessions import Sessions
 from shared.auth.access import Principal
+from shared.events.child import ConsentMethod
 from tests.support.query_side import QuerySide
 
 HERE = "http://pages.example"
 SECRET = bytes(range(32))
+NOTICE = Notice("2026-11", "https://provider.example/privacy", ConsentMethod.VIDEO_CALL)
 
 
 class CommandApiSeen:
@@ -30,12 +33,19 @@ class CommandApiSeen:
 class PagesSide:
     """The same as a browser has it: cookies are kept, redirects are not followed by themselves."""
 
-    def __init__(self, side: QuerySide, *, behind_tls: bool = False, by_link: bool = False) -> None:
+    def __init__(
+        self,
+        side: QuerySide,
+        *,
+        behind_tls: bool = False,
+        by_link: bool = False,
+        notice: Notice | None = None,
+    ) -> None:
         self.side = side
         self.commands = CommandApiSeen()
         api = CommandApi("http://command", httpx2.MockTransport(self.commands))
         sessions = Sessions(side.verifier, SECRET, behind_tls=behind_tls, by_link=by_link)
-        install_pages(side.app, sessions, api)
+        install_pages(side.app, sessions, api, notice)
 
     def browser(self, **headers: str) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(

@@ -9,13 +9,14 @@ function localize(root) {
   for (const time of root.querySelectorAll("time")) time.textContent = clock.format(new Date(time.dateTime));
 }
 
-// Somebody writes in it: it stays as it is until they have sent it or gone away from it.
+// Whether somebody fills in a form there: it stays as it is until they have sent it or gone away.
+const changed = (one) => one.value !== one.defaultValue && one.type !== "checkbox" || one.checked !== one.defaultChecked;
+const first = (field) => Math.max(0, [...field.options].findIndex((one) => one.defaultSelected));
 function inUse(element) {
-  return [...element.querySelectorAll("textarea, select")].some((field) => {
-    if (field === document.activeElement) return true;
-    if (field.matches("textarea")) return field.value !== field.defaultValue;
-    return field.selectedIndex !== Math.max(0, [...field.options].findIndex((one) => one.defaultSelected));
-  });
+  const writing = document.activeElement?.closest("input, textarea, select");
+  if (writing && element.contains(writing)) return true;
+  const chosen = [...element.querySelectorAll("select")].some((field) => field.selectedIndex !== first(field));
+  return chosen || [...element.querySelectorAll("input, textarea")].some(changed);
 }
 
 // The link or button in `other` that is what `focused` is in `element`; null where it is not there.
@@ -25,6 +26,14 @@ function counterpart(focused, element, other) {
   return same && same.textContent === focused.textContent ? same : null;
 }
 
+// What its reader opened or closed stays so.
+function likeBefore(one, known) {
+  for (const here of [known, ...known.querySelectorAll("details[id]")]) {
+    const there = here.id === one.id ? one : one.querySelector(`[id="${here.id}"]`);
+    if (there?.matches("details")) there.open = here.open;
+  }
+}
+
 // Of an element that is kept up to date: its children with an id are compared one by one, so that
 // what did not change keeps its place, and what is written in or has the focus keeps that.
 function update(here, there) {
@@ -32,6 +41,7 @@ function update(here, there) {
   let focus = null;
   const wanted = [...there.children].map((one) => {
     const known = kept.get(one.id);
+    if (known) likeBefore(one, known);
     if (known && (known.outerHTML === one.outerHTML || inUse(known))) return known;
     if (known && known.contains(document.activeElement)) focus = counterpart(document.activeElement, known, one);
     if (here.matches("ul") && !known) one.classList.add("fresh");
@@ -49,14 +59,16 @@ async function refresh() {
   if (!response.ok) throw new Error(response.statusText);
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   localize(page);
-  for (const opened of document.querySelectorAll("details[open]")) {
-    const same = opened.id && page.getElementById(opened.id);
-    if (same) same.open = true;
-  }
   for (const here of document.querySelectorAll("[data-live]")) {
     const there = page.getElementById(here.id);
     if (there) update(here, there);
   }
+  lookAgain();
+}
+
+// What is not yet complete is looked at again, whatever is said of it meanwhile.
+function lookAgain() {
+  if (document.querySelector("[data-again]")) later(2000);
 }
 
 // Several events become one refresh.
@@ -94,3 +106,4 @@ localize(document);
 const { stream, refresh: seconds } = document.querySelector("main").dataset;
 if (stream) follow(stream);
 if (seconds) setTimeout(repeat, seconds * 1000, seconds * 1000);
+lookAgain();

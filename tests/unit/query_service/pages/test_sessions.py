@@ -126,7 +126,7 @@ REFUSED_BODIES: list[tuple[dict[str, str], bytes, int]] = [
     ({"Content-Type": "application/x-www-form-urlencoded"}, b"a=1&a=2", 400),
     ({"Content-Type": "application/x-www-form-urlencoded"}, b"a=%ff\xff", 400),
     ({"Content-Type": "application/x-www-form-urlencoded"}, b"a=1&" * 40, 400),
-    ({"Content-Type": "application/x-www-form-urlencoded"}, b"a" * 40_000, 413),
+    ({"Content-Type": "application/x-www-form-urlencoded"}, b"a" * 70_000, 413),
 ]
 
 
