@@ -16,7 +16,7 @@ from query_service.queries.exporter import ChildErased, Exporter, Progress
 from query_service.read_store.whole_child import GenerationGone
 from shared.auth.access import Principal
 from shared.event_store.port import StoreUnavailable
-from shared.http.admission import hang_up
+from shared.http.hanging_up import hang_up
 
 JSON_LINES = "application/jsonl"
 

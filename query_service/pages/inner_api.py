@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.client.calls import TOKEN_HEADER, path_of
-from shared.http.admission import HANG_UP
+from shared.http.hanging_up import HANG_UP
 
 OK = 200
 JSON = "application/json"

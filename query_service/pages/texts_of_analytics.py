@@ -58,6 +58,13 @@ class AnalyticsTexts:
         written = f"{value:,.2f}".rstrip("0").rstrip(".")
         return written.translate({ord(","): self.thousands, ord("."): self.point})
 
+    def short(self, value: float) -> str:
+        """Of a few characters, for beside a drawing: 20,000 is 20 k."""
+        for unit, times in (("M", 1_000_000), ("k", 1_000)):
+            if value >= 10 * times:
+                return f"{self.number(value / times)} {unit}"
+        return self.number(value)
+
 
 ENGLISH = AnalyticsTexts(
     numbers="Numbers",

@@ -12,7 +12,7 @@ from shared.http.limits import Shares
 from shared.http.problems import Problem, ProblemRaised
 from shared.http.settings import Bounds
 
-SLOW_DOWN, HANG_UP = "slow_down", "hang_up"
+SLOW_DOWN = "slow_down"
 
 
 def slow_down(scope: Scope) -> None:
@@ -23,18 +23,6 @@ def slow_down(scope: Scope) -> None:
     slowing = scope.get("state", {}).get(SLOW_DOWN)
     if slowing is not None:
         slowing()
-
-
-def hang_up(scope: Scope) -> bool:
-    """Close the request's connection at once, whatever was to be sent yet.
-
-    The server puts a function into the state of the request; where there is none, as in tests
-    within a process, nothing is done, and it is False."""
-    hanging_up = scope.get("state", {}).get(HANG_UP)
-    if hanging_up is None:
-        return False
-    hanging_up()
-    return True
 
 
 SOON = {"Retry-After": "1"}

@@ -8,9 +8,10 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 
-from shared.http.admission import HANG_UP, SLOW_DOWN
+from shared.http.admission import SLOW_DOWN
 from shared.http.connection_room import ConnectionRoom, Entry
 from shared.http.exchange import SEND_WHOLE, Body, Lines, State
+from shared.http.hanging_up import HANG_UP
 from shared.http.problems import Problem, document_of, malformed
 
 HEAD_SECONDS = 10.0

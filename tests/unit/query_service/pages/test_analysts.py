@@ -412,6 +412,24 @@ async def test_pages_are_in_the_readers_language(pages: PagesSide):
     assert "Tag für Tag" in page.text
 
 
+@pytest.mark.parametrize(
+    ("value", "number", "short"),
+    [
+        (0, "0", "0"),
+        (0.25, "0.25", "0.25"),
+        (1_000, "1,000", "1,000"),
+        (10_000, "10,000", "10 k"),
+        (2_500_000, "2,500,000", "2,500 k"),
+        (20_000_000, "20,000,000", "20 M"),
+        (1234.5, "1,234.5", "1,234.5"),
+    ],
+)
+def test_numbers_are_written_as_people_read_them(value: float, number: str, short: str):
+    english, german = ENGLISH.analytics_desk, GERMAN.analytics_desk
+    assert (english.number(value), english.short(value)) == (number, short)
+    assert german.number(value) == number.translate({ord(","): ".", ord("."): ","})
+
+
 def test_a_translation_says_the_same_things():
     for name in ENGLISH.analytics_desk.__slots__:
         english = getattr(ENGLISH.analytics_desk, name)
