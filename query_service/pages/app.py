@@ -18,6 +18,7 @@ from query_service.pages.erasures import Erasures
 from query_service.pages.families import HOME, Families
 from query_service.pages.inner_api import InnerApi, only_hang_up
 from query_service.pages.officers import FAMILY, Officers
+from query_service.pages.operators import Operators
 from query_service.pages.received_forms import read_form
 from query_service.pages.rendering import HEADERS, Renderer, led_to
 from query_service.pages.sessions import Session, Sessions, is_from_here, is_own_form
@@ -80,7 +81,7 @@ class Pages:
     def _routes(self) -> list[Route]:
         account, erasures = ChildAccount(self._site, self._notice), Erasures(self._site)
         families, officers = Families(self._site, account, erasures), Officers(self._site)
-        sections = (families, officers, Analysts(self._site))
+        sections = (families, officers, Analysts(self._site), Operators(self._site))
         parents_follow = _Stream(self._sessions, Role.PARENT, families.stream)
         officers_follow = _Stream(self._sessions, Role.SAFETY_OFFICER, officers.stream)
         return [

@@ -3,6 +3,7 @@
 from query_service.pages.texts import Texts
 from query_service.pages.texts_of_account import ACCOUNT_IN_ENGLISH
 from query_service.pages.texts_of_analytics import ENGLISH as ANALYTICS
+from query_service.pages.texts_of_console import CONSOLE_ENGLISH
 from query_service.pages.texts_of_safety import SAFETY_ENGLISH
 
 ENGLISH = Texts(
@@ -67,6 +68,7 @@ ENGLISH = Texts(
     not_saved="That could not be saved. Please try again.",
     other_role="This page is for another role than the one you are signed in with.",
     safety_desk=SAFETY_ENGLISH,
+    console_desk=CONSOLE_ENGLISH,
     refusals={
         "child-deactivated": "The account is deactivated.",
         "already-deactivated": "The account was deactivated already.",

@@ -3,6 +3,7 @@
 from query_service.pages.german_of_account import ACCOUNT_IN_GERMAN
 from query_service.pages.texts import Texts
 from query_service.pages.texts_of_analytics import GERMAN as ANALYTICS
+from query_service.pages.texts_of_console import CONSOLE_GERMAN
 from query_service.pages.texts_of_safety import SAFETY_GERMAN
 
 GERMAN = Texts(
@@ -67,6 +68,7 @@ GERMAN = Texts(
     not_saved="Das konnte nicht gespeichert werden. Bitte versuchen Sie es noch einmal.",
     other_role="Diese Seite ist für eine andere Rolle als die, mit der Sie angemeldet sind.",
     safety_desk=SAFETY_GERMAN,
+    console_desk=CONSOLE_GERMAN,
     refusals={
         "child-deactivated": "Das Konto ist deaktiviert.",
         "already-deactivated": "Das Konto war schon deaktiviert.",

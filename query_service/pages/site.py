@@ -21,6 +21,7 @@ HOMES: Mapping[Role, str] = {
     Role.PARENT: "/dashboard",
     Role.SAFETY_OFFICER: "/safety",
     Role.ANALYST: "/analytics",
+    Role.ADMIN: "/console",
 }
 """Where each role begins; there are no pages for a role that is not here."""
 
@@ -35,6 +36,7 @@ MOST_FORM_BYTES = 64 * 1_024
 Roles = frozenset[Role]
 PARENTS: Roles = frozenset({Role.PARENT})
 OFFICERS: Roles = frozenset({Role.SAFETY_OFFICER})
+ADMINS: Roles = frozenset({Role.ADMIN})
 ANALYSTS: Roles = frozenset({Role.ANALYST, Role.ADMIN})
 
 INVALID = "invalid-request"

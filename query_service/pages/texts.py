@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from query_service.pages.texts_of_account import AccountTexts
 from query_service.pages.texts_of_analytics import AnalyticsTexts
+from query_service.pages.texts_of_console import ConsoleTexts
 from query_service.pages.texts_of_safety import SafetyTexts
 
 
@@ -74,6 +75,7 @@ class Texts:
     not_saved: str
     other_role: str
     safety_desk: SafetyTexts
+    console_desk: ConsoleTexts
     refusals: Mapping[str, str]
     errors: Mapping[int, str]
     statuses: Mapping[str, str]

@@ -1,0 +1,76 @@
+"""What operators see: whether anything is silently stale, and what stands in the way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from query_service.pages.inner_api import asked
+from query_service.pages.sessions import Session
+from query_service.pages.site import ADMINS, HOMES, FormRoute, PageRoute, Site, notices
+from shared.auth.access import Role
+
+CONSOLE = HOMES[Role.ADMIN]
+FLOW = ("command", "store", "relay", "worker", "models", "query", "parents")
+"""The parts that an event comes through, in order."""
+
+BROKEN: Mapping[str, str] = {
+    "no-worker": "worker",
+    "nothing-projected": "worker",
+    "read-models-late": "models",
+    "children-dead-lettered": "models",
+    "deliveries-failed": "parents",
+    "deliveries-waiting": "parents",
+}
+"""By the code of a finding, the part that it is about."""
+
+REMEDIES: Mapping[str, str] = {
+    "no-worker": "teddy status",
+    "nothing-projected": "teddy status",
+    "read-models-late": "teddy status",
+    "children-dead-lettered": "teddy dead-letter list",
+    "deliveries-failed": "teddy notifications list --state failed",
+    "deliveries-waiting": "teddy notifications list --state pending",
+}
+"""The command with which to begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operators:
+    site: Site
+
+    def routes(self) -> list[PageRoute | FormRoute]:
+        return [PageRoute(CONSOLE, ADMINS, self.console)]
+
+    async def console(self, request: Request, session: Session) -> Response:
+        """The state of the system as the API knows it, and of the process that answers."""
+        answers = await self.site.ask(
+            request,
+            session,
+            asked("system", "status"),
+            asked("system", "analytics"),
+            asked("cache"),
+        )
+        refused = self.site.refused(request, *answers)
+        if refused is not None:
+            return refused
+        status, numbers, cache = (answer.content for answer in answers)
+        return self.site.renderer.page(
+            request,
+            "console.html",
+            signed_in=session,
+            system=status,
+            numbers=numbers,
+            cache=cache,
+            flow=flow_of(status),
+            remedies=REMEDIES,
+            **notices(request, answers[0]),
+        )
+
+
+def flow_of(status: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """Each part of the flow, and whether a finding is about it."""
+    broken = {BROKEN.get(finding["code"]) for finding in status["findings"]}
+    return [(part, part in broken) for part in FLOW]
