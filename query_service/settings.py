@@ -65,7 +65,7 @@ class QuerySettings(
     )
     pages_command_url: str | None = Field(
         None,
-        description="Serve pages for parents, and send their commands to the command API there: "
+        description="Serve pages, and send their commands to the command API there: "
         "https, or http on a network that nobody else reaches. Have that API trust this process as "
         "a proxy, so that limits count by the reader's address.",
     )
