@@ -61,16 +61,19 @@ class CommandApi:
 
     async def send(self, request: Request, token: str, command: Sent) -> Outcome:
         """One command of who holds `token`, once."""
-        headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": _forwarded(request)}
+        headers = {
+            b"Authorization": f"Bearer {token}".encode(),
+            b"X-Forwarded-For": _forwarded(request),
+        }
         if command.key is not None:
-            headers["Idempotency-Key"] = command.key
+            headers[b"Idempotency-Key"] = command.key.encode()
         try:
             response = await self._http.request(
                 command.method, command.path, headers=headers, json=command.body
             )
-        except httpx2.TransportError:
+        except httpx2.RequestError:
             return Outcome(is_done=False)
-        if response.status_code < httpx2.codes.BAD_REQUEST:
+        if response.is_success:
             return Outcome(is_done=True, seen=response.headers.get(TOKEN_HEADER))
         return Outcome(is_done=False, problem=_problem(response))
 
@@ -84,8 +87,8 @@ def _problem(response: httpx2.Response) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _forwarded(request: Request) -> str:
+def _forwarded(request: Request) -> bytes:
     """The addresses that the request came through, for a command API that trusts this process."""
-    before = request.headers.get("x-forwarded-for")
+    before = request.headers.getlist("x-forwarded-for")
     peer = request.client.host if request.client else "unknown"
-    return peer if before is None else f"{before}, {peer}"
+    return ", ".join([*before, peer]).encode("latin-1")

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import orjson
 from starlette.requests import Request
@@ -113,7 +113,7 @@ def _scope(outer: Scope, token: str, wanted: Asked, seen: str | None) -> Scope:
     return {
         **outer,
         "method": "GET" if wanted.body is None else "POST",
-        "path": wanted.path,
+        "path": unquote(wanted.path),
         "raw_path": wanted.path.encode(),
         "query_string": urlencode(wanted.parameters).encode(),
         "headers": headers,

@@ -19,7 +19,11 @@ def preferences_of(text: str) -> dict[str, Any] | None:
         if not colon or not name or name in found:
             raise ValueError
         found[name] = _value(value)
-    if len(orjson.dumps(found)) > MOST_BYTES:
+    try:
+        size = len(orjson.dumps(found))
+    except orjson.JSONEncodeError:  # nested too deeply
+        raise ValueError from None
+    if size > MOST_BYTES:
         raise ValueError
     return found or None
 
