@@ -31,6 +31,8 @@ ON_RECORD: Mapping[str, tuple[str, set[str]]] = {
     "/v1/parents/{parent_id}/stream": ("/v1/parents/p-1/stream", {MIA, LEO}),
     "/v1/safety-violations": ("/v1/safety-violations", {MIA}),
     "/v1/system/analytics": ("/v1/system/analytics", set()),
+    "/v1/system/status": ("/v1/system/status", set()),
+    "/v1/sql/tables": ("/v1/sql/tables", set()),
     "/v1/queries": ("/v1/queries", set()),
     "/v1/cache": ("/v1/cache", set()),
 }
