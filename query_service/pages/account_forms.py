@@ -18,7 +18,6 @@ from shared.client.calls import path_of
 from shared.events.child import AlertChannel, ConsentMethod, Severity
 
 PRINT_BYTES = 8
-VERSION = re.compile(r"[0-9]{1,15}")
 _NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
 
 
@@ -173,7 +172,7 @@ def _read(
     wrong: list[str] = []
     for name, read in fields.items():
         try:
-            values[name] = read(form.get(name, "").replace("\r\n", "\n"))
+            values[name] = read(form.get(name, ""))
         except ValueError:
             wrong.append(name)
     return values, Wrong(tuple(wrong)) if wrong else None

@@ -84,8 +84,7 @@ class Analysts:
 
     async def run(self, request: Request, session: Session, form: Form) -> Response:
         """A statement and its answer, on the page or as a file."""
-        # what browsers make of the end of a line would count in the places of errors
-        sql, kind = form.get("sql", "").replace("\r\n", "\n"), form.get("format")
+        sql, kind = form.get("sql", ""), form.get("format")
         if kind in DOWNLOADS:
             return Download(partial(self._pass_on, request, session, sql, kind))
         if kind != TABLE:

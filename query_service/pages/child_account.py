@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Send
 
 from query_service.pages import account_forms
-from query_service.pages.account_forms import VERSION, Notice, Read, Wrong, print_of
+from query_service.pages.account_forms import Notice, Read, Wrong, print_of
 from query_service.pages.downloads import Download
 from query_service.pages.inner_api import asked
 from query_service.pages.preferences import lines_of
@@ -22,6 +22,7 @@ from query_service.pages.site import (
     INVALID,
     PARENTS,
     SAVED,
+    VERSION,
     Form,
     FormRoute,
     PageRoute,

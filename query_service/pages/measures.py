@@ -88,6 +88,7 @@ def all_measures(days: int) -> str:
     """One statement for all of them: one turn of its caller, and one snapshot."""
     first, *others = (f"(\n{measure.statement(days)}\n)" for measure in MEASURES)
     joined = "".join(f" JOIN {other} USING (day)" for other in others)
+    # nothing of a caller is in it: MEASURES alone
     return f"SELECT * FROM {first}{joined} ORDER BY day"  # noqa: S608 # nosec B608
 
 

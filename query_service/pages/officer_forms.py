@@ -1,9 +1,7 @@
 """What the form of a safety officer stands for: a command, or what is wrong with the form."""
 
-import re
-
 from query_service.pages.commands import Sent
-from query_service.pages.site import Form
+from query_service.pages.site import VERSION, Form
 from shared.client.calls import path_of
 from shared.events.child import Outcome
 
@@ -12,8 +10,6 @@ MOST_NOTE, MOST_REASON = 2_000, 500
 
 OUTCOMES = frozenset(outcome.value for outcome in Outcome)
 ME, NOBODY = "me", "nobody"
-
-_VERSION = re.compile("[0-9]{1,18}", re.ASCII)
 
 
 class NotFilledIn(Exception):
@@ -60,14 +56,13 @@ def _key(what: str, violation: str, form: Form) -> str:
     """The same however often this form is sent. What was reopened may be resolved again: by then
     the page shows another version of the child, and its form has another key."""
     version = form.get("version", "")
-    if _VERSION.fullmatch(version) is None:
+    if VERSION.fullmatch(version) is None:
         raise NotFilledIn("form-incomplete")
     return f"{what}-{violation}-{version}"
 
 
 def _text(form: Form, name: str, most: int) -> str:
-    """Browsers send a line's end as two characters, and count one."""
-    text = form.get(name, "").replace("\r\n", "\n").strip()
+    text = form.get(name, "").strip()
     if len(text) > most:
         raise NotFilledIn(f"{name}-too-long")
     return text

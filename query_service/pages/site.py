@@ -31,7 +31,7 @@ NOT_SAVED, WRONG, SAVED = "not-saved", "wrong", "saved"
 """Parameters by which a page says what became of a form."""
 
 MOST_FORM_BYTES = 64 * 1_024
-"""A text of 2,000 characters in any script has room: each is up to 12 bytes."""
+"""Preferences of 8 KiB have room, or a text of 2,000 characters in any script."""
 
 Roles = frozenset[Role]
 PARENTS: Roles = frozenset({Role.PARENT})
@@ -42,6 +42,8 @@ ANALYSTS: Roles = frozenset({Role.ANALYST, Role.ADMIN})
 INVALID = "invalid-request"
 CODE = re.compile(r"[a-z]+(-[a-z]+){0,7}")
 FIELD = re.compile(r"[a-z_]{1,32}")
+VERSION = re.compile(r"[0-9]{1,15}")
+"""Of a child, as a form was shown with it."""
 
 Form = Mapping[str, str]
 Show = Callable[[Request, Session], Awaitable[Response]]
