@@ -74,15 +74,25 @@ class ErasureCompletion:
         await self._record(child_id, ErasureStep.CLAIMS, await self.claims.remove_of(child_id))
         await self._record(child_id, ErasureStep.SNAPSHOTS, await self.snapshots.delete(child_id))
 
-    async def listed_wholly(self, child_ids: Collection[str]) -> list[ErasedChild]:
+    async def whole(self, child_ids: Collection[str]) -> set[str]:
+        """Those of whom no step is left to do: ended, listed, and nothing of theirs there."""
+        ended, listed, destroyed, kept, held = await asyncio.gather(
+            self.events.erased_among(child_ids),
+            self._listed_wholly(child_ids),
+            self.keys.destroyed(child_ids),
+            self.snapshots.kept_of(child_ids),
+            self.claims.held_by(child_ids),
+        )
+        return (ended & listed & destroyed) - kept - held
+
+    async def _listed_wholly(self, child_ids: Collection[str]) -> set[str]:
         """Those who are on the list with every step of the write side, and with what was looked
         for in their commits."""
-        listed = await self.erased.find(child_ids)
-        return [
-            child
-            for child in listed
+        return {
+            child.child_id
+            for child in await self.erased.find(child_ids)
             if child.steps.keys() >= WRITE_SIDE and child.older is not None
-        ]
+        }
 
     async def _record(self, child_id: str, step: ErasureStep, removed: int) -> None:
         await self.erased.record(child_id, step, StepDone(self.clock(), int(removed)))
@@ -117,7 +127,8 @@ class ErasureSweep:
         again = 0
         for first in range(0, len(everybody), PAGE):
             page = everybody[first : first + PAGE]
-            for child_id in await self._not_wholly_erased(page):
+            whole = await self._completion.whole(page)
+            for child_id in (each for each in page if each not in whole):
                 await self._erase(child_id, announced.get(child_id))
                 again += 1
             missing = [child_id for child_id in page if child_id not in announced]
@@ -136,16 +147,6 @@ class ErasureSweep:
             after = ended[-1]
             known.update(ended)
         return sorted(known)
-
-    async def _not_wholly_erased(self, page: Sequence[str]) -> list[str]:
-        """One question a place for the whole page."""
-        ended = await self._store.erased_among(page)
-        listed = {child.child_id for child in await self._completion.listed_wholly(page)}
-        destroyed = await self._completion.keys.destroyed(page)
-        left = await self._completion.snapshots.kept_of(page)
-        left |= await self._completion.claims.held_by(page)
-        whole = (ended & listed & destroyed) - left
-        return [child_id for child_id in page if child_id not in whole]
 
     async def _erase(self, child_id: str, at: datetime | None) -> None:
         commit = await self._ending(child_id, at)
@@ -213,6 +214,8 @@ class EraseChildHandler:
 
     async def _complete(self, child_id: str, version: int) -> None:
         await self._forget(child_id)
+        if await self._completion.whole([child_id]):
+            return  # by whom an earlier request began: one that came too early asks again
         # the commit that ends the stream, for ever
         for commit in await self._store.load(child_id, version - 1):
             await self._completion.complete(commit)
