@@ -51,8 +51,8 @@ test-again: $(STAMP) ## Run the failures of `make test` again, one by one, and r
 test-unit: $(STAMP) ## Run the tests that need no server
 	@$(BIN)/python -m pytest -n $(WORKERS:auto=$(UNIT_WORKERS)) tests/unit tests/architecture
 
-test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka
-	@$(BIN)/python -m tests.apache_kafka
+test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka; ONE=1: a third of the integration tests, by the commit
+	@$(BIN)/python -m tests.apache_kafka $(if $(ONE),--one)
 
 test-schema: $(STAMP) ## Test both APIs with requests generated from their OpenAPI documents, as each role
 	@$(BIN)/python -m pytest --no-cov tests/schema

@@ -21,10 +21,12 @@ from deploy.local.operator_settings import set_aside
 from deploy.local.process import end_with_parent
 from deploy.local.settings import LocalStackSettings
 from tests.apache_kafka.cluster import BrokerFailed, kafka_cluster
+from tests.apache_kafka.only_kafka import ONE_PART
 from tests.apache_kafka.stack import REPLICATED, stack_on
 
 INTEGRATION = ("tests/integration", "-p", "tests.apache_kafka.only_kafka")
 DURABILITY = ("tests/apache_kafka",)
+ONE = "--one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Outcome:
     passed: int
 
 
-def main() -> int:
+def main(given: Sequence[str]) -> int:
+    part = (ONE_PART,) if ONE in given else ()
     if exported := set_aside(os.environ):
         print(exported, file=sys.stderr)
     try:
@@ -49,7 +52,7 @@ def main() -> int:
         return 1
     folder = Path(tempfile.mkdtemp(prefix="teddy-kafka-"))
     try:
-        code = reported(asyncio.run(run(kafka, folder)))
+        code = reported(asyncio.run(run(kafka, folder, part)))
     except (BrokerFailed, StackFailed, TimeoutError) as failed:
         print(f"test-kafka: {type(failed).__name__}: {failed}", file=sys.stderr)
         code = 1
@@ -69,7 +72,7 @@ def reported(outcomes: Sequence[Outcome]) -> int:
     return 0
 
 
-async def run(kafka: Installation, folder: Path) -> list[Outcome]:
+async def run(kafka: Installation, folder: Path, part: Sequence[str]) -> list[Outcome]:
     async with (
         kafka_cluster(kafka, folder) as cluster,
         stack_on(cluster.bootstrap, folder / "stack", servers_only=True) as stack,
@@ -77,7 +80,7 @@ async def run(kafka: Installation, folder: Path) -> list[Outcome]:
         state = stack.load()
         assert state is not None
         environment = {**state.environment, **REPLICATED}
-        integration = await pytest(folder / "integration", environment, *INTEGRATION)
+        integration = await pytest(folder / "integration", environment, *INTEGRATION, *part)
     return [integration, await pytest(folder / "durability", {}, *DURABILITY)]
 
 
@@ -103,4 +106,4 @@ def passed_in(report: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
