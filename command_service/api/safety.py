@@ -13,6 +13,7 @@ from command_service.api.openapi import (
     sized,
 )
 from command_service.child.commands import (
+    UNCHANGED,
     AcknowledgeSafetyViolation,
     AssignSafetyViolation,
     ConfigureAlerts,
@@ -88,6 +89,13 @@ class Assignment(RequestBody):
         description="The subject of one of the staff; it is not checked whether there is such a "
         "person. Null: nobody. Left out: the caller.",
         examples=["officer-7"],
+        json_schema_extra=SUBJECT_OR_NULL,
+    )
+    instead_of: str | None = Field(
+        None,
+        description="Who must look into it until now, null: nobody; if somebody else does, the "
+        "answer is 409 `violation-already-assigned`. Left out: whoever does.",
+        examples=[None],
         json_schema_extra=SUBJECT_OR_NULL,
     )
 
@@ -171,13 +179,15 @@ def reopen_safety_violation(
 def assign_safety_violation(
     child_id: ChildId, violation_id: ViolationId, body: Assignment, request: CommandRequest
 ) -> AssignSafetyViolation:
-    """Say who looks into an open violation. Saying it again changes nothing."""
-    is_given = "assignee" in body.model_fields_set
+    """Say who looks into an open violation. Saying it again changes nothing. Two who take it at
+    once: one of them does, if both say `"instead_of": null`."""
+    given = body.model_fields_set
     return AssignSafetyViolation(
         child_id=child_id,
         at=request.at,
         violation_id=violation_id,
-        assignee=body.assignee if is_given else request.context.principal.subject,
+        assignee=body.assignee if "assignee" in given else request.context.principal.subject,
+        instead_of=body.instead_of if "instead_of" in given else UNCHANGED,
     )
 
 

@@ -47,6 +47,7 @@ UNCHANGED: Final = Unchanged.UNCHANGED
 
 Name = Annotated[str, Checked(FieldChecks.name, NAME)]
 Age = Annotated[int, Checked(FieldChecks.number, AGE)]
+Subject = Annotated[str, Checked(FieldChecks.subject)]
 DeviceId = Annotated[str, Checked(FieldChecks.subject)]
 Preferences = Annotated[Mapping[str, Any], Checked(FieldChecks.preferences)]
 Label = Annotated[str, Checked(FieldChecks.label, LABEL)]
@@ -167,7 +168,7 @@ class ResolveSafetyViolation(_ChildCommand):
     violation_id: str
     outcome: Outcome
     note: Annotated[str, Checked(FieldChecks.text_or_nothing, NOTE)] | None = None
-    resolved_by: Annotated[str, Checked(FieldChecks.subject)] | None = None
+    resolved_by: Subject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -178,10 +179,12 @@ class ReopenSafetyViolation(_ChildCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignSafetyViolation(_ChildCommand):
-    """`assignee`: a subject of a token; None: nobody. There is no list of the staff to check."""
+    """`assignee`: a subject of a token; None: nobody. There is no list of the staff to check.
+    `instead_of`: who must have it until then; UNCHANGED: whoever has it."""
 
     violation_id: str
-    assignee: Annotated[str, Checked(FieldChecks.subject)] | None
+    assignee: Subject | None
+    instead_of: Subject | Unchanged | None = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

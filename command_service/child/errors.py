@@ -110,6 +110,11 @@ class ViolationAlreadyResolved(CommandRefused):
     message = "the safety violation is already resolved"
 
 
+class ViolationAlreadyAssigned(CommandRefused):
+    code = "violation-already-assigned"
+    message = "somebody else looks into the safety violation"
+
+
 class ViolationNotResolved(CommandRefused):
     code = "violation-not-resolved"
     message = "only a resolved safety violation can be reopened"

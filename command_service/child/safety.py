@@ -5,6 +5,7 @@ from typing import Any, assert_never
 
 from command_service.child.account import require_active, require_not_erased
 from command_service.child.commands import (
+    UNCHANGED,
     AcknowledgeSafetyViolation,
     AssignSafetyViolation,
     ConfigureAlerts,
@@ -14,6 +15,7 @@ from command_service.child.commands import (
     SafetyCommand,
 )
 from command_service.child.errors import (
+    ViolationAlreadyAssigned,
     ViolationAlreadyResolved,
     ViolationNotFound,
     ViolationNotResolved,
@@ -129,8 +131,11 @@ def _reopen(command: ReopenSafetyViolation, child: Child) -> list[ChildEvent]:
 
 def _assign(command: AssignSafetyViolation, child: Child) -> list[ChildEvent]:
     require_not_erased(child)
-    if _open_one(child, command.violation_id).assignee == command.assignee:
+    present = _open_one(child, command.violation_id).assignee
+    if present == command.assignee:
         return []
+    if command.instead_of not in (UNCHANGED, present):
+        raise ViolationAlreadyAssigned
     return [
         SafetyViolationAssigned(
             child_id=command.child_id,

@@ -8,6 +8,7 @@ from query_service.api.parameters import Page, Within
 from query_service.queries.get_safety_violations import GetSafetyViolations
 from query_service.read_store.violation_filter import ViolationOrder, ViolationStatus
 from shared.events.child import Severity
+from shared.http.request_checks import IDS, IS_ID
 
 
 class Queue(Page):
@@ -19,6 +20,10 @@ class Queue(Page):
     sort: ViolationOrder = Field(
         ViolationOrder.SEVERITY,
         description="`severity`: the most severe first, and of one severity the oldest.",
+    )
+
+    child_id: Annotated[str, IS_ID] | None = Field(
+        None, description="Only violations of this child.", json_schema_extra={**IDS}
     )
 
     def to_query(self) -> GetSafetyViolations:

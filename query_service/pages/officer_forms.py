@@ -40,11 +40,15 @@ def reopening(child: str, violation: str, form: Form) -> Sent:
 
 
 def assignment(child: str, violation: str, form: Form, subject: str) -> Sent:
-    """To `subject`, who sends it, or to nobody. Raises NotFilledIn."""
+    """To `subject`, who sends it, or to nobody; from whoever has it on the page that the form was
+    on (`instead_of`, empty: nobody). Raises NotFilledIn."""
     chosen = form.get("assignee")
-    if chosen not in (ME, NOBODY):
+    if chosen not in (ME, NOBODY) or "instead_of" not in form:
         raise NotFilledIn("form-incomplete")
-    body = {"assignee": subject if chosen == ME else None}
+    body = {
+        "assignee": subject if chosen == ME else None,
+        "instead_of": form["instead_of"] or None,
+    }
     return Sent("PUT", _path(child, violation, "assignee"), body=body)
 
 

@@ -24,14 +24,12 @@ from query_service.pages.sessions import Session
 from query_service.pages.site import (
     HOMES,
     OFFICERS,
-    SAVED,
     Form,
     FormRoute,
     PageRoute,
     Site,
     not_saved,
     notices,
-    with_parameters,
 )
 from shared.auth.access import Role
 from shared.clock import utc_now
@@ -48,7 +46,6 @@ ASKED_OF_CHILD = ("cursor",)
 GONE = frozenset({"child-erased", "child-not-found"})
 """Refusals after which the child has no page that could say so."""
 
-PER_PAGE = "20"
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 Age = tuple[str, int]
@@ -98,19 +95,21 @@ class Officers:
             request,
             session,
             asked("children", child),
-            asked("children", child, "safety-report", limit=PER_PAGE, **chosen),
+            asked("children", child, "safety-report", limit="1"),
+            asked("safety-violations", child_id=child, status="all", sort="newest", **chosen),
         )
         refused = self.site.refused(request, *answers)
         if refused is not None:
             return refused
-        profile, report = (answer.content for answer in answers)
-        following = report["next_cursor"]
+        profile, report, found = (answer.content for answer in answers)
+        following = found["next_cursor"]
         return self.site.renderer.page(
             request,
             "safety_child.html",
             signed_in=session,
             profile=profile,
             report=report,
+            violations=found["items"],
             shown=urlencode(chosen),
             more=urlencode({"cursor": following}) if following else None,
             most_note=MOST_NOTE,
@@ -150,7 +149,7 @@ class Officers:
         outcome = await self.site.commands.send(request, session.token, command)
         if outcome.code in GONE:
             return not_saved(QUEUE, outcome.code)
-        return self.site.answered(outcome, back, done_at(back, violation, form))
+        return self.site.answered(outcome, back, done_at(back, violation))
 
 
 def chosen_of(names: tuple[str, ...], given: Mapping[str, str]) -> dict[str, str]:
@@ -170,11 +169,8 @@ def page_of(form: Form, child: str) -> str:
     return f"{path}?{shown}" if shown else path
 
 
-def done_at(back: str, violation: str, form: Form) -> str:
-    """Where on the page `back` it is seen what a form did: at the incident. But the child's page
-    does not know who looks into it, and has to be told."""
-    if "assignee" in form and not is_of_queue(form):
-        return with_parameters(back, (SAVED, form["assignee"]))
+def done_at(back: str, violation: str) -> str:
+    """Where on the page `back` it is seen what a form did: at the incident."""
     return f"{back}#violation-{violation}"
 
 

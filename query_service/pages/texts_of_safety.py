@@ -7,7 +7,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class SafetyTexts:
     """`{}` stands for a value. `refusals`: why something was not saved, by the code of the command
-    API's refusal, or of what is missing in a form; `saved`: to whom an incident was assigned."""
+    API's refusal, or of what is missing in a form."""
 
     queue: str
     back: str
@@ -46,8 +46,6 @@ class SafetyTexts:
     save: str
     reopen: str
     reason_field: str
-    assigning: str
-    saved: Mapping[str, str]
     operators: str
     operators_help: str
     who_looked: str
@@ -99,14 +97,14 @@ SAFETY_ENGLISH = SafetyTexts(
     save="Save",
     reopen="Reopen",
     reason_field="Reason",
-    assigning="The list of all incidents says who looks into each, and what was noted.",
-    saved={"me": "Saved: you look into it.", "nobody": "Saved: nobody looks into it."},
     operators="For operators",
     operators_help="These are commands of the operator's command line, for this child.",
     who_looked="Who looked at this child",
     evidence="Evidence of this incident",
     refusals={
         "violation-already-resolved": "Not saved: the incident is resolved already.",
+        "violation-already-assigned": "Not saved: somebody else looks into it by now, as you see "
+        "here.",
         "violation-not-resolved": "Not saved: the incident is open already.",
         "violation-not-found": "Not saved: there is no such incident.",
         "child-erased": "Not saved: the data of this child was erased.",
@@ -174,17 +172,14 @@ SAFETY_GERMAN = SafetyTexts(
     save="Speichern",
     reopen="Wieder öffnen",
     reason_field="Grund",
-    assigning="Die Liste aller Vorfälle sagt, wer sich um welchen kümmert und was notiert wurde.",
-    saved={
-        "me": "Gespeichert: Sie kümmern sich darum.",
-        "nobody": "Gespeichert: Niemand kümmert sich darum.",
-    },
     operators="Für den Betrieb",
     operators_help="Das sind Befehle für die Kommandozeile des Betriebs, zu diesem Kind.",
     who_looked="Wer dieses Kind angesehen hat",
     evidence="Beweise zu diesem Vorfall",
     refusals={
         "violation-already-resolved": "Nicht gespeichert: Der Vorfall ist schon geklärt.",
+        "violation-already-assigned": "Nicht gespeichert: Inzwischen kümmert sich jemand anders "
+        "darum, wie Sie hier sehen.",
         "violation-not-resolved": "Nicht gespeichert: Der Vorfall ist schon offen.",
         "violation-not-found": "Nicht gespeichert: Diesen Vorfall gibt es nicht.",
         "child-erased": "Nicht gespeichert: Die Daten dieses Kindes wurden gelöscht.",

@@ -38,6 +38,7 @@ class GetSafetyViolations(Query):
     sort: ViolationOrder = ViolationOrder.SEVERITY
     limit: int = 20
     cursor: str | None = None
+    child_id: str | None = None
 
 
 class QueuedViolation(AnswerModel):
@@ -45,6 +46,7 @@ class QueuedViolation(AnswerModel):
     answer's `ETag` with it, each second."""
 
     child_id: str
+    child_name: str | None = Field(description="Null: it cannot be decrypted.")
     violation_id: str
     stale_since: StaleSince
     type: str = Field(description="Its category, as reported.")
@@ -77,8 +79,8 @@ class SafetyViolations(AnswerModel):
     items: list[QueuedViolation]
     next_cursor: str | None
     unreadable: list[str] = Field(
-        description="`violation_id.field` of what cannot be decrypted and is null; contact an "
-        "operator."
+        description="`violation_id.field`, or `child_id.name`, of what cannot be decrypted and is "
+        "null; contact an operator."
     )
 
 
@@ -93,7 +95,9 @@ class GetSafetyViolationsHandler:
     async def handle(self, query: GetSafetyViolations, scope: Scope) -> Answer:
         if scope.parent_id is not None or scope.device_id is not None:
             raise Forbidden("this list is of all children")
-        wanted = ViolationFilter(query.status, query.severity, query.assignee, query.sort)
+        wanted = ViolationFilter(
+            query.status, query.severity, query.assignee, query.sort, query.child_id
+        )
         after = _read(self.cursors, query.cursor, wanted)
         found = await self.store.violation_queue(wanted, after, query.limit + 1)
         page = found[: query.limit]
@@ -137,6 +141,7 @@ def _queued(
     return QueuedViolation.model_validate(
         {
             **violation,
+            "child_name": unopened.reveal(child, "name", f"{child.id}.name"),
             "violation_id": identity,
             "stale_since": child.stale_since,
             "details": revealed("details"),

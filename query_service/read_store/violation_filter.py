@@ -23,12 +23,13 @@ class ViolationOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ViolationFilter:
-    """Violations of all children that meet every condition given, in an order."""
+    """Violations of all children, or of one, that meet every condition given, in an order."""
 
     status: ViolationStatus = ViolationStatus.OPEN
     severity: Severity | None = None
     assignee: str | None = None
     order: ViolationOrder = ViolationOrder.SEVERITY
+    child_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

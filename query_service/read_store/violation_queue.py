@@ -3,7 +3,8 @@
 For each outcome and severity an index has the violations in the order of their times, and MongoDB
 merges the orders of those that are asked for, as of a search: see searching.py. By severity, one
 severity is asked for behind the other, for the merged order would be that of the times. So a page
-costs what is on it, however many violations there are.
+costs what is on it, however many violations there are. A child's are read in the order of its own
+index.
 """
 
 from collections.abc import Sequence
@@ -20,13 +21,17 @@ from query_service.read_store.violation_filter import (
 )
 from shared.events.child import Outcome, Severity
 from shared.mongo import Collection, Document
-from shared.read_models.indexes import BY_ASSIGNEE, BY_OUTCOME, Key
+from shared.read_models.indexes import BY_ASSIGNEE, BY_OUTCOME, OF_CHILD, Key
 
 MOST_SEVERE_FIRST = tuple(sorted(Severity, key=lambda one: one.rank, reverse=True))
 
 OLDEST_FIRST: Key = [("at", 1), ("_id", 1)]
 NEWEST_FIRST: Key = [("at", -1), ("_id", -1)]
 """Either way through one index."""
+
+OF_CHILD_OLDEST_FIRST: Key = [("at", 1), ("_id", -1)]
+OF_CHILD_NEWEST_FIRST: Key = [("at", -1), ("_id", 1)]
+"""As its index has them."""
 
 _RESOLVED: list[str | None] = [outcome.value for outcome in Outcome]
 _OUTCOMES = {
@@ -52,7 +57,10 @@ async def violation_queue(
 
 def order_of(wanted: ViolationFilter) -> Key:
     """Of each of the queues that are asked for."""
-    return NEWEST_FIRST if wanted.order is ViolationOrder.NEWEST else OLDEST_FIRST
+    newest_first = wanted.order is ViolationOrder.NEWEST
+    if wanted.child_id is None:
+        return NEWEST_FIRST if newest_first else OLDEST_FIRST
+    return OF_CHILD_NEWEST_FIRST if newest_first else OF_CHILD_OLDEST_FIRST
 
 
 def queues_for(wanted: ViolationFilter, after: QueueEnd | None) -> list[Asked]:
@@ -76,18 +84,23 @@ def _queue(
         {"outcome": {"$in": _OUTCOMES[wanted.status]}},
         {"severity": {"$in": [one.value for one in severities]}},
     ]
+    index = BY_OUTCOME
     if wanted.assignee is not None:
         conditions.append({"assignee": wanted.assignee})
+        index = BY_ASSIGNEE
+    if wanted.child_id is not None:
+        conditions.append({"child_id": wanted.child_id})
+        index = OF_CHILD
     if after is not None:
         conditions.append(_beyond(after, order_of(wanted)))
-    return Asked(conditions, BY_OUTCOME if wanted.assignee is None else BY_ASSIGNEE)
+    return Asked(conditions, index)
 
 
 def _beyond(after: QueueEnd, order: Key) -> Document:
     """The outer bound keeps a late page as cheap as the first: the index is entered there."""
-    further = "$gt" if order is OLDEST_FIRST else "$lt"
-    tie = {"at": after.at, "_id": {further: after.id}}
-    return {"at": {f"{further}e": after.at}, "$or": [{"at": {further: after.at}}, tie]}
+    later, behind = ("$gt" if direction == 1 else "$lt" for _, direction in order)
+    tie = {"at": after.at, "_id": {behind: after.id}}
+    return {"at": {f"{later}e": after.at}, "$or": [{"at": {later: after.at}}, tie]}
 
 
 async def _page(violations: Collection, asked: Asked, order: Key, limit: int) -> list[Document]:

@@ -1,5 +1,6 @@
 """The commands of TeddyClient."""
 
+from types import EllipsisType
 from typing import Any
 
 from shared.client import answers
@@ -61,11 +62,17 @@ class Commands(Calls):
         return await self.send("POST", path, {"reason": reason})
 
     async def assign_safety_violation(
-        self, child_id: str, violation_id: str, assignee: str | None
+        self,
+        child_id: str,
+        violation_id: str,
+        assignee: str | None,
+        instead_of: str | EllipsisType | None = ...,
     ) -> answers.CommandAnswer:
-        """`assignee`: the subject of who looks into it; None: nobody does."""
+        """`assignee`: the subject of who looks into it; None: nobody does. `instead_of`: who must
+        have it until then, or 409 `violation-already-assigned`; left out: whoever has it."""
         path = path_of("children", child_id, "safety-violations", violation_id, "assignee")
-        return await self.send("PUT", path, {"assignee": assignee})
+        expected = {} if instead_of is ... else {"instead_of": instead_of}
+        return await self.send("PUT", path, {"assignee": assignee} | expected)
 
     async def acknowledge_safety_violation(
         self, child_id: str, violation_id: str

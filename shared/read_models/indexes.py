@@ -27,6 +27,9 @@ _COUNTED = [("severity", 1), ("outcome", 1), ("alerted", 1), ("type", 1)]
 """All that is counted of violations: whoever counts a child's reads no document, however long the
 details are."""
 
+OF_CHILD: Key = [("child_id", 1), ("at", -1), ("_id", 1), *_COUNTED]
+"""A child's violations, the newest first."""
+
 BY_OUTCOME: Key = [("outcome", 1), ("severity", 1), ("at", 1), ("_id", 1)]
 BY_ASSIGNEE: Key = [("assignee", 1), *BY_OUTCOME]
 """One order of all violations for each outcome (none: it is open) and severity, of whoever or of
@@ -36,7 +39,7 @@ INDEXES: dict[Model, list[Key]] = {
     Model.CHILDREN: [NEWEST_FIRST, BY_PARENT, BY_NAME, BY_STATUS, BY_AGE],
     Model.CONVERSATIONS: [[("child_id", 1), ("started_at", -1), ("_id", 1)]],
     Model.SAFETY: [[("alert_policy.channels", 1)]],
-    Model.VIOLATIONS: [[("child_id", 1), ("at", -1), ("_id", 1), *_COUNTED], BY_OUTCOME],
+    Model.VIOLATIONS: [OF_CHILD, BY_OUTCOME],
     Model.ACTIVITY: [[("child_id", 1), ("day", 1)], [("day", 1)]],
     Model.SYSTEM: [],
     Model.ALERTS: [

@@ -66,7 +66,7 @@ async def test_an_incident_is_taken_resolved_and_reopened(family: Family, contex
     await page.get_by_text("Reopen", exact=True).click()
     await page.get_by_label("Reason").fill("Reported again.")
     await page.get_by_role("button", name="Save").click()
-    await expect(row).to_contain_text("Open", timeout=SOON)
+    await expect(row).to_contain_text("Reported again.", timeout=SOON)
     await page.goto(page.url.partition("/children")[0])
     await expect(row).to_contain_text("Reported again.")
     assert family.complaints == []
@@ -107,6 +107,26 @@ async def test_the_keyboard_stays_where_it_is_in_a_list_that_refreshes_itself(
     await expect(row).to_contain_text("officer-2 looks into it", timeout=SOON)
     # then
     await expect(row.get_by_role("link")).to_be_focused()
+
+
+async def test_of_two_who_take_an_incident_at_once_one_has_it(
+    family: Family, context: BrowserContext
+):
+    # given a page that was left open, and does not follow
+    child, violation = await reported(family)
+    page = await begin(family, context)
+    await page.goto(f"{page.url}/children/{child}")
+    take = page.locator(f"#violation-{violation}").get_by_role("button", name="Take it")
+    await expect(take).to_be_visible()
+    await context.route("**/stream", lambda route: route.abort())
+    # when
+    officer = await family.client(Role.SAFETY_OFFICER, "officer-2")
+    await officer.assign_safety_violation(child, violation, "officer-2", instead_of=None)
+    await take.click()
+    # then
+    row = page.locator(f"#violation-{violation}")
+    await expect(row).to_contain_text("officer-2 looks into it", timeout=SOON)
+    await expect(page.get_by_role("alert")).to_contain_text("somebody else")
 
 
 async def test_who_comes_too_late_is_told_why(family: Family, context: BrowserContext):

@@ -33,6 +33,7 @@ def _meets(violation: ViolationDocument, wanted: ViolationFilter) -> bool:
         wanted.status in statuses
         and wanted.severity in (None, violation["severity"])
         and wanted.assignee in (None, violation.get("assignee"))
+        and wanted.child_id in (None, violation["child_id"])
     )
 
 
@@ -42,11 +43,12 @@ def _place(violation: ViolationDocument, wanted: ViolationFilter) -> Any:
 
 
 def _place_of(end: QueueEnd, wanted: ViolationFilter) -> Any:
-    at = end.at.timestamp()
+    at, backwards = end.at.timestamp(), [-ord(letter) for letter in end.id]
+    of_all = wanted.child_id is None
     match wanted.order:
         case ViolationOrder.NEWEST:
-            return (-at, [-ord(letter) for letter in end.id])
+            return (-at, backwards if of_all else end.id)
         case ViolationOrder.OLDEST:
-            return (at, end.id)
+            return (at, end.id if of_all else backwards)
         case _:
-            return (-end.severity.rank, at, end.id)
+            return (-end.severity.rank, at, end.id if of_all else backwards)

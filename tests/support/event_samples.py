@@ -73,7 +73,7 @@ def _value(name: str, hint: Any) -> Any:
         return sample_of(typing.cast(type[Any], hint))
     if issubclass(hint, StrEnum):
         return next(iter(hint))
-    if name in STAFF:
+    if name in STAFF or name == "instead_of":
         return "some-officer"
     if hint is str:
         return SOME_ID if name.endswith("_id") else f"some {name.replace('_', ' ')}"

@@ -7,6 +7,7 @@ import pytest
 from command_service.child.errors import (
     ChildErasedError,
     FieldError,
+    ViolationAlreadyAssigned,
     ViolationAlreadyResolved,
     ViolationNotFound,
     ViolationNotResolved,
@@ -95,6 +96,24 @@ def test_an_open_violation_is_assigned_to_one_or_another_or_nobody():
     given(*past, ASSIGNED).when(other).then(replace(ASSIGNED, at=LATER, assignee="officer-2"))
     nobody = replace(ASSIGN, assignee=None)
     given(*past, ASSIGNED).when(nobody).then(replace(ASSIGNED, at=LATER, assignee=None))
+
+
+def test_of_two_who_take_a_violation_at_once_one_has_it():
+    past = (REGISTERED, REPORTED)
+    first = replace(ASSIGN, instead_of=None)
+    second = replace(first, assignee="officer-2")
+    given(*past).when(first).then(replace(ASSIGNED, at=LATER))
+    given(*past, ASSIGNED).when(second).then_refused(ViolationAlreadyAssigned)
+    given(*past, ASSIGNED).when(first).then_nothing_happens()
+
+
+def test_a_violation_is_taken_from_the_one_who_is_named_only():
+    past, other = (REGISTERED, REPORTED, ASSIGNED), replace(ASSIGN, assignee="officer-2")
+    taken = replace(ASSIGNED, at=LATER, assignee="officer-2")
+    given(*past).when(replace(other, instead_of="officer-1")).then(taken)
+    given(*past).when(replace(other, instead_of="officer-3")).then_refused(ViolationAlreadyAssigned)
+    nobody = replace(ASSIGN, assignee=None, instead_of="officer-3")
+    given(*past).when(nobody).then_refused(ViolationAlreadyAssigned)
 
 
 def test_what_is_assigned_so_already_is_not_assigned_again():

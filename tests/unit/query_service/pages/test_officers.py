@@ -196,7 +196,8 @@ async def test_what_a_page_shows_is_on_record_as_the_apis_own_answer(pages: Page
     assert recorded() == {"GetSafetyViolations": {LENA, OTTO}}
     pages.side.audit.entries.clear()
     await shown(pages, ON)
-    assert recorded() == {"GetChildProfile": {LENA}, "GetChildSafetyReport": {LENA}}
+    asked = ("GetChildProfile", "GetChildSafetyReport", "GetSafetyViolations")
+    assert recorded() == {operation: {LENA} for operation in asked}
 
 
 COMMANDS: dict[str, tuple[dict[str, str], str, str | None, Any]] = {
@@ -212,14 +213,19 @@ COMMANDS: dict[str, tuple[dict[str, str], str, str | None, Any]] = {
         "reopen-v-done-7",
         {"reason": "It was reported again."},
     ),
-    "v-open/assignee": ({"assignee": "me"}, "PUT", None, {"assignee": "officer-1"}),
+    "v-open/assignee": (
+        {"assignee": "me", "instead_of": ""},
+        "PUT",
+        None,
+        {"assignee": "officer-1", "instead_of": None},
+    ),
 }
 
 
 AFTERWARDS = {
     "v-open/resolution": "#violation-v-open",
     "v-done/reopening": "#violation-v-done",
-    "v-open/assignee": "?saved=me",
+    "v-open/assignee": "#violation-v-open",
 }
 
 
@@ -243,11 +249,20 @@ async def test_a_form_is_one_command_however_often_it_is_sent(pages: PagesSide, 
 
 async def test_an_incident_can_be_let_go_and_resolved_without_a_note(pages: PagesSide):
     path = f"{ON}/violations/v-open"
-    _, page = await sent(pages, f"{path}/assignee", {"assignee": "nobody"})
-    assert "Saved: nobody looks into it." in page.text
+    await sent(pages, f"{path}/assignee", {"assignee": "nobody", "instead_of": "officer-1"})
     await sent(pages, f"{path}/resolution", {"outcome": "confirmed", "note": " ", "version": "7"})
     bodies = [orjson.loads(request.content) for request in pages.commands.requests]
-    assert bodies == [{"assignee": None}, {"outcome": "confirmed"}]
+    let_go = {"assignee": None, "instead_of": "officer-1"}
+    assert bodies == [let_go, {"outcome": "confirmed"}]
+
+
+async def test_a_form_takes_an_incident_from_the_one_whom_its_page_shows(pages: PagesSide):
+    pages.side.store.violations[f"{LENA}/v-open"]["assignee"] = "officer-2"
+    for path in ("/safety", ON):
+        page = await shown(pages, path)
+        assert "officer-2 looks into it" in page.text
+        assert re.findall(r'name="instead_of" value="([^"]*)"', page.text).count("officer-2") == 1
+        assert "Lena" in page.text
 
 
 async def test_the_form_of_a_page_stands_for_the_version_that_it_shows(pages: PagesSide):
@@ -259,7 +274,8 @@ async def test_the_form_of_a_page_stands_for_the_version_that_it_shows(pages: Pa
 
 
 async def test_who_takes_an_incident_from_the_list_is_back_where_they_were(pages: PagesSide):
-    form = {"assignee": "me", "from": "queue", "shown": "status=all&sort=newest&evil=1"}
+    form = {"assignee": "me", "instead_of": "", "from": "queue"}
+    form["shown"] = "status=all&sort=newest&evil=1"
     answers, _ = await sent(pages, f"{ON}/violations/v-open/assignee", form)
     place = "/safety?status=all&sort=newest#violation-v-open"
     assert answers[0].headers["Location"] == place
@@ -281,7 +297,8 @@ WRONG: list[tuple[str, dict[str, str], str]] = [
     ("reopening", {"version": "7", "reason": "x" * (MOST_REASON + 1)}, "reason is too long"),
     ("reopening", {"reason": "So."}, "form was incomplete"),
     ("assignee", {}, "form was incomplete"),
-    ("assignee", {"assignee": "officer-7"}, "form was incomplete"),
+    ("assignee", {"assignee": "officer-7", "instead_of": ""}, "form was incomplete"),
+    ("assignee", {"assignee": "me"}, "form was incomplete"),
 ]
 
 
@@ -310,6 +327,7 @@ def test_texts_may_be_as_long_as_the_command_api_has_it():
     ("status", "code", "said"),
     [
         (409, "violation-already-resolved", "resolved already"),
+        (409, "violation-already-assigned", "somebody else looks into it"),
         (409, "concurrent-update", "at the same moment"),
         (422, "idempotency-key-reused", "sent before"),
         (503, "event-store-unavailable", "could not be saved"),
@@ -339,7 +357,7 @@ async def test_that_a_child_was_erased_is_said_where_there_still_is_a_page(pages
 async def test_what_was_refused_is_not_said_to_be_saved(pages: PagesSide):
     answer = httpx2.Response(409, json={"code": "violation-already-resolved"})
     pages.commands.answer = lambda: answer
-    form = {"assignee": "me", "shown": "cursor=x+y"}
+    form = {"assignee": "me", "instead_of": "", "shown": "cursor=x+y"}
     async with pages.browser() as browser:
         await pages.sign_in(browser, OFFICER)
         token = {"form_token": form_token_of((await browser.get("/safety")).text)}
