@@ -17,7 +17,6 @@ from deploy.local.state import StackFolder
 from shared.fault_points import VARIABLE as FAULT_POINTS
 
 LOOPBACK = "127.0.0.1"
-MONGO_CACHE_GB = "0.5"
 MONGO_JOURNAL = "log=(file_max=32MB)"
 """Three such files are reserved at once: of the usual 100 MB, 300 MB for an empty store."""
 
@@ -69,7 +68,7 @@ def mongod_plan(folder: StackFolder, port: int) -> ProcessPlan:
         "--port": str(port),
         "--replSet": REPLICA_SET,
         "--bind_ip": LOOPBACK,
-        "--wiredTigerCacheSizeGB": MONGO_CACHE_GB,
+        "--wiredTigerCacheSizeGB": str(LocalStackSettings().local_mongo_cache_gb),
         "--wiredTigerEngineConfigString": MONGO_JOURNAL,
         "--setParameter": f"transactionLifetimeLimitSeconds={MONGO_TRANSACTION_SECONDS}",
     }

@@ -14,6 +14,12 @@ class LocalStackSettings(ObservabilitySettings):
     mongod: Path | None = Field(
         None, description="The mongod to start. Unset: that of the installed wheel."
     )
+    local_mongo_cache_gb: float = Field(
+        0.5,
+        ge=0.25,
+        description="Gigabytes that MongoDB of the local stack keeps in memory. For a million "
+        "children 4.",
+    )
     local_broker: Literal["auto", "apache", "light"] = Field(
         "auto",
         description="Kafka broker to start: `apache`, `light` (development only), or `auto`: "
