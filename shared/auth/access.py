@@ -198,6 +198,8 @@ ACCESS: Mapping[str, Rule] = {
     "EndConversation": Rule(COMMANDS, device=OWN_BEAR),
     # each of them as its own row says
     "SendCommands": Rule(COMMANDS, parent=OWN_FAMILY, device=OWN_BEAR, safety_officer=ALL),
+    # what a worker does to read models and notifications
+    "StartOperation": Rule(COMMANDS),
     # queries
     "GetChildProfile": Rule(QUERIES, parent=OWN_FAMILY, device=OWN_BEAR, safety_officer=ALL),
     "GetChildSafetyReport": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
@@ -216,6 +218,7 @@ ACCESS: Mapping[str, Rule] = {
     # officers look after children, whom it names nowhere; what it can ask is no part of their work
     "RunSql": Rule(SQL, analyst=NUMBERS, admin=NUMBERS),
     "GetSystemStatus": Rule(QUERIES),
+    "GetOperations": Rule(QUERIES),
     "GetSqlTables": Rule(QUERIES, analyst=NUMBERS, admin=NUMBERS),
     # the processes themselves
     "GetCommandBus": Rule(QUERIES),
