@@ -74,9 +74,7 @@ def build_app(settings: CommandSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with audit.running(), closing:
-            await AT_START.run(lambda: ensure_indexes(write_database))
-            await AT_START.run(lambda: ensure_operation_indexes(write_database))
-            await AT_START.run(lambda: ensure_erased_list_index(keys_database))
+            await _ensure_indexes(write_database, keys_database)
             await AT_START.run(ports.older_keys.look)
             forgetting = forget_the_erased(ports.keyring, ports.erased, ports.clock)
             looking = ports.older_keys.keep_looking()
@@ -88,6 +86,12 @@ def build_app(settings: CommandSettings) -> FastAPI:
     bounds = settings.bounds(settings.command_max_in_flight, settings.command_max_connections)
     around = Around(audit.trail, readiness, registry, bounds, settings.exposure)
     return create_app(edge, around, lifespan)
+
+
+async def _ensure_indexes(write: Database, keys: Database) -> None:
+    await AT_START.run(lambda: ensure_indexes(write))
+    await AT_START.run(lambda: ensure_operation_indexes(write))
+    await AT_START.run(lambda: ensure_erased_list_index(keys))
 
 
 def _mongos(settings: CommandSettings) -> tuple[Mongo, Mongo]:

@@ -86,8 +86,8 @@ class OperationRequests(Protocol):
     async def end(self, operation_id: str, ended: Ended) -> None:
         """Nothing, where it has ended already."""
 
-    async def ended(self, operation_ids: Collection[str]) -> Mapping[str, Ended]:
-        """How those of them ended that did and are still kept."""
+    async def outcomes(self, operation_ids: Collection[str]) -> Mapping[str, Ended | None]:
+        """How those of them ended that are kept; None: it is open."""
 
 
 class MongoOperationRequests:
@@ -130,14 +130,11 @@ class MongoOperationRequests:
         async with within(self._timeout):
             await self._requests.update_one({"_id": operation_id, "open": True}, {"$set": change})
 
-    async def ended(self, operation_ids: Collection[str]) -> Mapping[str, Ended]:
-        wanted = {"_id": {"$in": list(operation_ids)}, "open": False}
+    async def outcomes(self, operation_ids: Collection[str]) -> Mapping[str, Ended | None]:
+        wanted = {"_id": {"$in": list(operation_ids)}}
         async with within(self._timeout):
             found = await self._requests.find(wanted).to_list(None)
-        return {
-            one["_id"]: Ended(OperationState(one["state"]), one["outcome"], one["ended_at"])
-            for one in found
-        }
+        return {one["_id"]: None if one["open"] else _ended(one) for one in found}
 
 
 async def ensure_operation_indexes(database: Database) -> None:
@@ -165,6 +162,11 @@ def _to_document(request: OperationRequest) -> Document:
         "models": None if request.models is None else list(request.models),
         "child_ids": None if request.child_ids is None else list(request.child_ids),
     }
+
+
+def _ended(document: Document) -> Ended:
+    state = OperationState(document["state"])
+    return Ended(state, document["outcome"], document["ended_at"])
 
 
 def _from_document(document: Document) -> OperationRequest:

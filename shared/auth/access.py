@@ -196,10 +196,9 @@ ACCESS: Mapping[str, Rule] = {
     "StartConversation": Rule(COMMANDS, device=OWN_BEAR),
     "RecordMessage": Rule(COMMANDS, device=OWN_BEAR),
     "EndConversation": Rule(COMMANDS, device=OWN_BEAR),
+    "StartOperation": Rule(COMMANDS),
     # each of them as its own row says
     "SendCommands": Rule(COMMANDS, parent=OWN_FAMILY, device=OWN_BEAR, safety_officer=ALL),
-    # what a worker does to read models and notifications
-    "StartOperation": Rule(COMMANDS),
     # queries
     "GetChildProfile": Rule(QUERIES, parent=OWN_FAMILY, device=OWN_BEAR, safety_officer=ALL),
     "GetChildSafetyReport": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),

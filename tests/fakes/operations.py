@@ -24,5 +24,5 @@ class MemoryOperationRequests:
     async def end(self, operation_id: str, ended: Ended) -> None:
         self._ended.setdefault(operation_id, ended)
 
-    async def ended(self, operation_ids: Collection[str]) -> Mapping[str, Ended]:
-        return {one: self._ended[one] for one in operation_ids if one in self._ended}
+    async def outcomes(self, operation_ids: Collection[str]) -> Mapping[str, Ended | None]:
+        return {one: self._ended.get(one) for one in operation_ids if one in self.taken}
