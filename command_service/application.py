@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from command_service.aggregates.repository import AggregateCache, Aggregates
 from command_service.aggregates.snapshots import Snapshots
-from command_service.api import batch
+from command_service.api import batch, operations
 from command_service.api.batch_items import COMMAND_ROUTERS
 from command_service.api.command_route import Edge
 from command_service.api.errors import PROBLEMS
@@ -42,6 +42,7 @@ from command_service.handlers.command_handlers import (
 )
 from command_service.handlers.decide_and_append import DecideAndAppend
 from command_service.handlers.older_keys import OlderKeys
+from command_service.handlers.start_operation import OperationStarter
 from shared.audit.record import AuditTrail
 from shared.auth.access import BearIndex
 from shared.clock import Clock, utc_now
@@ -53,6 +54,7 @@ from shared.http.problems import install_problems, problem_responses
 from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_store import KeyStore
 from shared.keyring.keyring import Keyring
+from shared.operations import OperationRequests
 
 MEBIBYTE = 1_024 * 1_024
 
@@ -74,6 +76,7 @@ class Ports:
     erased: ErasedList
     index: BearIndex
     older_keys: OlderKeys
+    operations: OperationRequests
     audit_trail: AuditTrail
     clock: Clock = utc_now
     backoff: Backoff = field(default_factory=Backoff)
@@ -123,6 +126,10 @@ def _register_handlers(bus: CommandBus, ports: Ports, tuning: Tuning) -> None:
         bus.register(command, own.get(command, plain))
 
 
+def operation_starter(ports: Ports) -> OperationStarter:
+    return OperationStarter(ports.operations, ports.audit_trail, ports.clock)
+
+
 def older_claims(ports: Ports, tuning: Tuning) -> OlderClaims:
     """With a cache of its own: that of the commands keeps the children that are asked about."""
     aggregates = _aggregates(ports, tuning, PAGE)
@@ -159,7 +166,7 @@ async def get_command_bus(request: Request) -> dict[str, Any]:
     return {"handlers": handlers, "middleware": bus.middleware, "health": bus.health()}
 
 
-ROUTERS = (*COMMAND_ROUTERS, batch.router, introspection)
+ROUTERS = (*COMMAND_ROUTERS, batch.router, operations.router, introspection)
 
 
 def create_app(edge: Edge, around: Around, lifespan: Lifespan | None = None) -> FastAPI:

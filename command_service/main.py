@@ -14,6 +14,7 @@ from command_service.application import (
     command_bus,
     create_app,
     older_claims,
+    operation_starter,
 )
 from command_service.bus.child_queues import QueueLimits
 from command_service.bus.resilience import Backoff
@@ -37,6 +38,7 @@ from shared.keyring.key_file import KeyFile, WatchedKeyFile, read_key_file
 from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring, forget_the_erased
 from shared.mongo import Database, Mongo
+from shared.operations import MongoOperationRequests, ensure_operation_indexes
 from shared.signing import ConsistencyTokens
 from shared.tasks import in_background
 
@@ -66,13 +68,13 @@ def build_app(settings: CommandSettings) -> FastAPI:
     caller = Caller(checks.verifier, limits, Pseudonyms())
     tokens = ConsistencyTokens(key_file.signature_key)
     request_keys, query_url = RequestKeys(key_file.index_key), settings.public_query_url
-    edge = Edge(bus, caller, tokens, request_keys, utc_now, new_id, query_url)
+    starter = operation_starter(ports)
+    edge = Edge(bus, starter, caller, tokens, request_keys, utc_now, new_id, query_url)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with audit.running(), closing:
-            await AT_START.run(lambda: ensure_indexes(write_database))
-            await AT_START.run(lambda: ensure_erased_list_index(keys_database))
+            await _ensure_indexes(write_database, keys_database)
             await AT_START.run(ports.older_keys.look)
             forgetting = forget_the_erased(ports.keyring, ports.erased, ports.clock)
             looking = ports.older_keys.keep_looking()
@@ -84,6 +86,12 @@ def build_app(settings: CommandSettings) -> FastAPI:
     bounds = settings.bounds(settings.command_max_in_flight, settings.command_max_connections)
     around = Around(audit.trail, readiness, registry, bounds, settings.exposure)
     return create_app(edge, around, lifespan)
+
+
+async def _ensure_indexes(write: Database, keys: Database) -> None:
+    await AT_START.run(lambda: ensure_indexes(write))
+    await AT_START.run(lambda: ensure_operation_indexes(write))
+    await AT_START.run(lambda: ensure_erased_list_index(keys))
 
 
 def _mongos(settings: CommandSettings) -> tuple[Mongo, Mongo]:
@@ -130,6 +138,7 @@ def _ports(
         erased=MongoErasedList(keys, timeout),
         index=BearIndex(key_file.index_key),
         older_keys=OlderKeys(events, key_file.index_key),
+        operations=MongoOperationRequests(write, timeout),
         audit_trail=trail,
     )
 

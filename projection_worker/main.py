@@ -18,6 +18,7 @@ from projection_worker.consuming.projector_service import ProjectorService
 from projection_worker.consuming.store_lag import StoreWatch
 from projection_worker.dead_letters.store import DeadLetters, ensure_dead_letter_indexes
 from projection_worker.notifications.wiring import notifications
+from projection_worker.operations.works import operations_agent
 from projection_worker.projecting.alerts import BeforeLive
 from projection_worker.projecting.decoding import KEY_PATIENCE_SECONDS, EventSource, KeyPatience
 from projection_worker.projecting.generations import KeptGenerations, ProjectorOf
@@ -36,6 +37,7 @@ from shared.mongo import Database
 from shared.read_models.deliveries import ensure_delivery_indexes
 from shared.read_models.generations import Generation, begin_catalog
 from shared.read_models.indexes import ensure_read_model_indexes
+from shared.tasks import in_background
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +73,10 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         with tempfile.TemporaryDirectory(prefix="teddy-worker-") as scratch:
             app = faust_app(settings, scratch)
             app.add_dependency(projector)
-            async with notifications(app, settings, on.read, on.database) as notifying:
+            async with (
+                notifications(app, settings, on.read, on.database) as notifying,
+                in_background(operations_agent(on).run()),
+            ):
                 started = asyncio.Event()
                 readiness = Readiness(
                     {

@@ -25,6 +25,7 @@ from query_service.queries.get_children_by_parent import (
     GetChildrenByParentHandler,
 )
 from query_service.queries.get_erasure_receipt import GetErasureReceipt, GetErasureReceiptHandler
+from query_service.queries.get_operations import GetOperations, GetOperationsHandler
 from query_service.queries.get_safety_violations import (
     GetSafetyViolations,
     GetSafetyViolationsHandler,
@@ -124,4 +125,5 @@ def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -
     receipts = GetErasureReceiptHandler(store, ports.erased, ports.proofs, clock)
     bus.register(GetErasureReceipt, receipts)
     bus.register(GetSystemStatus, GetSystemStatusHandler(store, clock))
+    bus.register(GetOperations, GetOperationsHandler(store))
     bus.register(ExportChild, ExportChildHandler(children, ports.events, clock))

@@ -1,7 +1,9 @@
 """Leadership: a lease in a database, measured by the server's clock."""
 
+import asyncio
 import time
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
@@ -9,6 +11,9 @@ from pymongo.errors import DuplicateKeyError
 from shared.mongo import Database
 
 COLLECTION = "leases"
+RENEW_SECONDS = 1.0
+
+Result = TypeVar("Result")
 
 
 class LeaseLost(Exception):
@@ -86,3 +91,24 @@ class Lease:
     def _expiry(self) -> dict[str, Any]:
         milliseconds = round(self._seconds * 1_000)
         return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": milliseconds}}
+
+
+async def while_held(lease: Lease, work: Coroutine[Any, Any, Result]) -> Result:
+    """Do `work` and renew `lease` meanwhile; the work is cancelled when that fails. Raises
+    LeaseLost, PyMongoError or what `work` raises."""
+    working, renewing = asyncio.create_task(work), asyncio.create_task(_renew(lease))
+    try:
+        await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
+        if renewing.done():
+            renewing.result()
+        return working.result()
+    finally:
+        for task in (working, renewing):
+            task.cancel()
+        await asyncio.gather(working, renewing, return_exceptions=True)
+
+
+async def _renew(lease: Lease) -> None:
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        await lease.renew_if_due()

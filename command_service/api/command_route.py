@@ -18,6 +18,7 @@ from command_service.api.openapi import (
     REPLAYED_HEADER,
 )
 from command_service.bus.command_bus import CommandBus, CommandContext, CommandResult, SentRequest
+from command_service.handlers.start_operation import OperationStarter
 from shared.auth.access import Principal, Role
 from shared.clock import Clock, NewId
 from shared.fault_points import FaultPoint, reached
@@ -82,6 +83,7 @@ class Edge:
     None: nobody said."""
 
     bus: CommandBus
+    operations: OperationStarter
     caller: Caller
     tokens: ConsistencyTokens
     request_keys: RequestKeys

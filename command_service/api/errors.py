@@ -9,6 +9,7 @@ from command_service.bus.errors import (
     Forbidden,
     IdempotencyKeyReused,
     KeyUnavailable,
+    OperationRunning,
     ParentNotFound,
 )
 from command_service.child.errors import (
@@ -56,6 +57,7 @@ REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
     ConversationNotOpen: (409, "The conversation has ended"),
     ConversationIdUsed: (409, "The conversation id was used before"),
     ConcurrentUpdate: (409, "Concurrent update"),
+    OperationRunning: (409, "An operation of this kind is running"),
     ChildErasedError: (410, "The child was erased"),
     InvalidCommand: (422, "Invalid request"),
     NoChangeGiven: (422, "No change given"),
@@ -85,7 +87,8 @@ def problem_of(refusal: CommandRefused) -> Problem:
     message = str(refusal)
     detail = f"{message[0].upper()}{message[1:]}.{_what_to_do(refusal)}"
     headers = SOON if isinstance(refusal, PASSING) else {}
-    return Problem(status, refusal.code, title, detail, _fields(refusal, message), headers)
+    more = {"operation_id": refusal.operation_id} if isinstance(refusal, OperationRunning) else {}
+    return Problem(status, refusal.code, title, detail, _fields(refusal, message), headers, more)
 
 
 def _what_to_do(refusal: CommandRefused) -> str:

@@ -41,6 +41,16 @@ class IdempotencyKeyReused(CommandRefused):
     message = "this idempotency key was used for a different request; use a new one"
 
 
+class OperationRunning(CommandRefused):
+    """One of the same kind was asked for and has not ended."""
+
+    code = "operation-running"
+
+    def __init__(self, operation_id: str = "") -> None:
+        super().__init__(f"an operation of this kind has not ended: {operation_id}")
+        self.operation_id = operation_id
+
+
 class KeyUnavailable(CommandRefused):
     """A child that is not erased has no data key, or one that does not open: whatever has to be
     sealed waits for the operator. An erasure does not."""

@@ -189,6 +189,9 @@ class DeliveryStore:
         cursor = self._deliveries.find(wanted).sort([("created_at", 1), ("_id", 1)]).limit(limit)
         return cast(list[DeliveryDocument], await cursor.to_list(None))
 
+    async def count(self, state: DeliveryState) -> int:
+        return int(await self._deliveries.count_documents({"state": state}))
+
     async def redrive(self, wanted_ids: Collection[str]) -> int:
         """Let these failed ones be tried again, with three days before them; how many were."""
         again = {

@@ -18,6 +18,7 @@ from query_service.api.sql_tables import SqlTables, sql_tables
 from query_service.bus import HandlerDescription
 from query_service.cache.entries import CacheStatistics
 from query_service.queries.answers import AnswerModel
+from query_service.queries.get_operations import GetOperations, Operations
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
 from query_service.queries.get_system_status import GetSystemStatus, SystemStatus
 from query_service.queries.visible_children import Scope
@@ -54,6 +55,17 @@ def get_system_status() -> GetSystemStatus:
     """Whether what queries show is up to date, and what stands in the way: late read models,
     children that cannot be projected, notifications that do not arrive, generations and workers."""
     return GetSystemStatus()
+
+
+@numbers.get(
+    "/system/operations",
+    response_model=Operations,
+    responses={**UNCHANGED, **OF_NO_ONE},
+    openapi_extra=QUERY_HEADERS,
+)
+def get_operations() -> GetOperations:
+    """What administrators asked the workers to do, and how far it is."""
+    return GetOperations()
 
 
 SQL_ANSWERS: dict[int | str, dict[str, Any]] = {

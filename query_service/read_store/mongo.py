@@ -43,6 +43,7 @@ from shared.read_models.documents import (
     ViolationDocument,
 )
 from shared.read_models.indexes import stale_since
+from shared.read_models.operation_states import OperationStanding, newest_operations
 
 
 class MongoReadModels:
@@ -64,6 +65,10 @@ class MongoReadModels:
     async def operations(self) -> Operations:
         async with reading():
             return await read_operations(self._database)
+
+    async def started_operations(self, limit: int) -> Sequence[OperationStanding]:
+        async with reading():
+            return await newest_operations(self._database, limit)
 
     async def projected_version(self, child_id: str) -> int:
         children = await self._collection(Model.CHILDREN)

@@ -23,6 +23,7 @@ from shared.read_models.documents import (
     SafetyStatus,
     ViolationDocument,
 )
+from shared.read_models.operation_states import OperationStanding
 
 VISIBLE_STATUSES = (ChildStatus.ACTIVE, ChildStatus.DEACTIVATED)
 
@@ -162,6 +163,9 @@ class ReadModelDatabase(Protocol):
 
     async def operations(self) -> Operations:
         """Who keeps the read models up to date, and what stands in the way."""
+
+    async def started_operations(self, limit: int) -> Sequence[OperationStanding]:
+        """What administrators asked for, the newest first, at most `limit`."""
 
     async def projected_version(self, child_id: str) -> int:
         """The version that the child's read models have reached, also of an erased child; 0

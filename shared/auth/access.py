@@ -196,6 +196,7 @@ ACCESS: Mapping[str, Rule] = {
     "StartConversation": Rule(COMMANDS, device=OWN_BEAR),
     "RecordMessage": Rule(COMMANDS, device=OWN_BEAR),
     "EndConversation": Rule(COMMANDS, device=OWN_BEAR),
+    "StartOperation": Rule(COMMANDS),
     # each of them as its own row says
     "SendCommands": Rule(COMMANDS, parent=OWN_FAMILY, device=OWN_BEAR, safety_officer=ALL),
     # queries
@@ -216,6 +217,7 @@ ACCESS: Mapping[str, Rule] = {
     # officers look after children, whom it names nowhere; what it can ask is no part of their work
     "RunSql": Rule(SQL, analyst=NUMBERS, admin=NUMBERS),
     "GetSystemStatus": Rule(QUERIES),
+    "GetOperations": Rule(QUERIES),
     "GetSqlTables": Rule(QUERIES, analyst=NUMBERS, admin=NUMBERS),
     # the processes themselves
     "GetCommandBus": Rule(QUERIES),

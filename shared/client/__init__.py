@@ -4,17 +4,19 @@ from shared.client.answers import LiveUpdate
 from shared.client.batch import BatchCommand, BatchResult
 from shared.client.client import TeddyClient
 from shared.client.freshness import Freshness, freshness_of
+from shared.client.operations import Operation, StartedOperation
 from shared.client.seen_writes import SeenWrites
-from shared.client.transport import NotYetAvailable, Observation, TeddyProblem, Unreachable
+from shared.client.transport import Observation, TeddyProblem, Unreachable
 
 __all__ = [
     "BatchCommand",
     "BatchResult",
     "Freshness",
     "LiveUpdate",
-    "NotYetAvailable",
     "Observation",
+    "Operation",
     "SeenWrites",
+    "StartedOperation",
     "TeddyClient",
     "TeddyProblem",
     "Unreachable",

@@ -7,13 +7,13 @@ import orjson
 
 from shared.client import answers
 from shared.client.calls import path_of
-from shared.client.commands import Commands
 from shared.client.export import whole
 from shared.client.freshness import FreshAnswer
-from shared.client.transport import NotYetAvailable, TeddyProblem, Transport, Unreachable
+from shared.client.operations import Operations
+from shared.client.transport import TeddyProblem, Transport, Unreachable
 
 
-class TeddyClient(Commands):
+class TeddyClient(Operations):
     """Both APIs for one caller. Use it as an asynchronous context manager.
 
     Every command carries an idempotency key, kept through its retries. After a command about a
@@ -190,10 +190,6 @@ class TeddyClient(Commands):
         """How many cached answers were dropped; role admin."""
         response = await self._query.request("DELETE", path_of("cache"))
         return int(response.json()["removed"])
-
-    async def rebuild_read_models(self) -> None:
-        """Raises NotYetAvailable: there is no command for it yet."""
-        raise NotYetAvailable("read models cannot be rebuilt on request yet")
 
 
 async def _health(api: Transport) -> dict[str, Any]:

@@ -53,10 +53,6 @@ class Unreachable(Exception):
     """The API did not answer, also when asked again."""
 
 
-class NotYetAvailable(Exception):
-    """The system does not offer this yet."""
-
-
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One exchange with an API. `cached` is None where no cache is involved."""

@@ -37,6 +37,7 @@ from shared.read_models.generations import (
     Generation,
     KeptGeneration,
 )
+from shared.read_models.operation_states import OperationStanding
 from tests.fakes.violation_queue import queue_of
 
 T = TypeVar("T")
@@ -63,6 +64,8 @@ class MemoryReadModels:
         self.stale: dict[str, datetime] = {}
         self.through: datetime | None = None
         self.away_for: float | None = None
+        self.started: list[OperationStanding] = []
+        """Operations, the newest first."""
         self.known = Operations(Catalog(FIRST, (KeptGeneration(FIRST),)))
 
     @property
@@ -80,6 +83,9 @@ class MemoryReadModels:
 
     async def operations(self) -> Operations:
         return self.known
+
+    async def started_operations(self, limit: int) -> Sequence[OperationStanding]:
+        return self.started[:limit]
 
     async def ping(self) -> None:
         """Memory always answers."""

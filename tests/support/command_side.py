@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from command_service.api.command_route import Edge, RequestKeys
-from command_service.application import Ports, Tuning, command_bus, create_app
+from command_service.application import Ports, Tuning, command_bus, create_app, operation_starter
 from command_service.bus.command_bus import (
     Command,
     CommandBus,
@@ -38,6 +38,7 @@ from shared.signing import ConsistencyTokens
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.event_store import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
 from tests.fakes.keys import MemoryErasedList, MemoryKeyStore
+from tests.fakes.operations import MemoryOperationRequests
 from tests.support.consents import CONSENTS
 from tests.support.flaky_stores import Interleaved
 from tests.support.rate_limits import limits_of
@@ -96,11 +97,12 @@ class Database:
     snapshots: Any = field(default_factory=MemorySnapshotStore)
     keys: Any = field(default_factory=MemoryKeyStore)
     erased: Any = field(default_factory=MemoryErasedList)
+    operations: Any = field(default_factory=MemoryOperationRequests)
 
     def interleaved(self, seed: int) -> "Database":
         """The same, but calls that arrive together take turns, differently for each seed."""
         random = Random(seed)
-        stores = (self.events, self.claims, self.snapshots, self.keys, self.erased)
+        stores = (self.events, self.claims, self.snapshots, self.keys, self.erased, self.operations)
         return Database(*(Interleaved(store, random) for store in stores))
 
 
@@ -133,6 +135,7 @@ class CommandSide:
             erased=self.database.erased,
             index=self.index,
             older_keys=OlderKeys(self.database.events, KEYS.index_key),
+            operations=self.database.operations,
             clock=self.clock,
             audit_trail=self.audit,
             backoff=Backoff(sleep=no_pause),
@@ -184,6 +187,7 @@ class CommandSide:
         caller = Caller(verifier, self._limits, Pseudonyms())
         edge = Edge(
             self.bus,
+            operation_starter(self.ports),
             caller,
             self.tokens,
             RequestKeys(KEYS.index_key),

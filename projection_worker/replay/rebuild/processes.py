@@ -5,6 +5,7 @@ its standard input does, so it never outlives the process that started it, howev
 
 import asyncio
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import click
@@ -143,11 +144,25 @@ class ShareOfRebuild:
         return PartsOfChildren(documents, read_models, on.keyring, on.index, plan.models, rules)
 
 
+EXPECTED = (PyMongoError, KafkaError, StoreUnavailable, StaleBatch, ReadModelsDiffer, OSError)
 MODULE = "projection_worker.replay.rebuild.processes"
 
 
 class ProcessFailed(Failed):
-    """A process of the rebuild ended early; the message is its last line."""
+    """A process of the rebuild ended early; the message is its last line. `reason`: the error's
+    name, where the process foresaw it."""
+
+    def __init__(self, code: int | None, said: str) -> None:
+        super().__init__(f"a process of the rebuild ended ({code}): {said}")
+        name = said.partition(":")[0]
+        foreseen = {error.__name__ for error in _with_subclasses(EXPECTED)}
+        self.reason = name if name in foreseen else None
+
+
+def _with_subclasses(errors: Iterable[type[Exception]]) -> Iterator[type[Exception]]:
+    for error in errors:
+        yield error
+        yield from _with_subclasses(error.__subclasses__())
 
 
 async def run_processes(work: str, generation: int, number: int, rate: float | None) -> None:
@@ -165,10 +180,9 @@ async def run_processes(work: str, generation: int, number: int, rate: float | N
 async def _succeeds(process: asyncio.subprocess.Process) -> None:
     said = await last_line_of_failed(process)
     if said is not None:
-        raise ProcessFailed(f"a process of the rebuild ended ({process.returncode}): {said}")
+        raise ProcessFailed(process.returncode, said)
 
 
-EXPECTED = (PyMongoError, KafkaError, StoreUnavailable, StaleBatch, ReadModelsDiffer, OSError)
 BUILD, VERIFY = "build", "verify"
 
 

@@ -30,7 +30,7 @@ from projection_worker.session import Failed, Refused, Stores
 from shared.clock import new_id, utc_now
 from shared.fault_points import FaultPoint, reached
 from shared.kafka import CHILD_EVENTS, partitions_of
-from shared.lease import Lease
+from shared.lease import Lease, while_held
 from shared.mongo import Database
 from shared.read_models.deliveries import NOTIFIED_WITHIN
 from shared.read_models.documents import ALL_MODELS, Model
@@ -41,7 +41,6 @@ Result = TypeVar("Result")
 
 LEASE = "rebuild"
 LEASE_SECONDS = 10.0
-RENEW_SECONDS = 1.0
 
 
 class AnotherRebuild(Refused):
@@ -60,28 +59,9 @@ async def lead(
             raise AnotherRebuild("another rebuild is running; see `teddy replay status`")
         await asyncio.sleep(lease.retry_seconds / 4)
     try:
-        return await _while_renewing(lease, work())
+        return await while_held(lease, work())
     finally:
         await lease.release()
-
-
-async def _while_renewing(lease: Lease, work: Coroutine[Any, Any, Result]) -> Result:
-    working, renewing = asyncio.create_task(work), asyncio.create_task(_renew(lease))
-    try:
-        await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
-        if renewing.done():
-            renewing.result()
-        return working.result()
-    finally:
-        for task in (working, renewing):
-            task.cancel()
-        await asyncio.gather(working, renewing, return_exceptions=True)
-
-
-async def _renew(lease: Lease) -> None:
-    while True:
-        await asyncio.sleep(RENEW_SECONDS)
-        await lease.renew_if_due()
 
 
 class Phase(StrEnum):

@@ -6,7 +6,6 @@ import pytest
 
 from shared.client import (
     Freshness,
-    NotYetAvailable,
     Observation,
     SeenWrites,
     TeddyClient,
@@ -313,12 +312,6 @@ async def test_the_token_may_come_from_a_source():
         assert await client.clear_all_caches() == 4
 
     assert api.requests[0].headers["Authorization"] == "Bearer fresh-token"
-
-
-async def test_rebuilding_is_not_offered_yet():
-    async with Api().client() as client:
-        with pytest.raises(NotYetAvailable):
-            await client.rebuild_read_models()
 
 
 async def test_every_command_goes_where_the_api_has_it():

@@ -1,0 +1,1 @@
+"""What administrators ask for over HTTP, carried out beside the projector."""

@@ -1,0 +1,62 @@
+"""GetOperations: what administrators asked the workers to do, and how far it is."""
+
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from query_service.queries.answers import AnswerModel, Instant
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import Scope
+from query_service.read_store.port import ReadModelDatabase
+from shared.operations import OperationState
+
+MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class GetOperations(Query):
+    pass
+
+
+class OperationStatus(AnswerModel):
+    operation_id: str = Field(description="As the command API answered when it was asked for.")
+    kind: str = Field(description="rebuild, redrive-children or redrive-notifications.")
+    requested_by: str = Field(description="The subject of the administrator.")
+    requested_at: Instant = Field(description="When it was asked for.")
+    state: OperationState = Field(description="Requested: no worker has begun it yet.")
+    started_at: Instant | None = Field(description="When a worker first began it; null: not yet.")
+    ended_at: Instant | None = Field(description="When it was done or failed; null: it goes on.")
+    done: int | None = Field(
+        description="Of a rebuild: events, each folded once and verified once; of a redrive: "
+        "children, or notifications. Null: nothing yet."
+    )
+    total: int | None = Field(description="How many there are in all; null: not known yet.")
+    outcome: str | None = Field(description="What came of it, in English; null: it goes on.")
+
+
+class Operations(AnswerModel):
+    operations: list[OperationStatus] = Field(description="The last 20, the newest first.")
+
+
+@dataclass(frozen=True, slots=True)
+class GetOperationsHandler:
+    store: ReadModelDatabase
+
+    async def handle(self, _query: GetOperations, _scope: Scope) -> Answer:
+        known = await self.store.started_operations(MOST)
+        operations = [
+            OperationStatus(
+                operation_id=one.operation_id,
+                kind=one.kind,
+                requested_by=one.requested_by,
+                requested_at=one.requested_at,
+                state=one.state,
+                started_at=one.started_at,
+                ended_at=one.ended_at,
+                done=one.done,
+                total=one.total,
+                outcome=one.outcome,
+            )
+            for one in known
+        ]
+        return Answer(Operations(operations=operations), ())

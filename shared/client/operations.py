@@ -1,0 +1,105 @@
+"""What administrators have the workers do, as TeddyClient asks for it and follows it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, TypedDict, cast
+
+from shared.client.calls import path_of
+from shared.client.commands import Commands
+
+POLL_SECONDS = 1.0
+ENDED = ("done", "failed")
+
+
+class StartedOperation(TypedDict):
+    operation_id: str
+    kind: str
+    state: str
+
+
+class Operation(TypedDict):
+    """`state`: requested, running, done or failed. `done` of `total`: of a rebuild events, each
+    folded once and verified once; of a redrive children, or notifications."""
+
+    operation_id: str
+    kind: str
+    requested_by: str
+    requested_at: str
+    state: str
+    started_at: str | None
+    ended_at: str | None
+    done: int | None
+    total: int | None
+    outcome: str | None
+
+
+Watcher = Callable[[Operation], None]
+
+
+class Operations(Commands):
+    """For the role admin. One operation of each kind at a time: another is TeddyProblem
+    `operation-running`, whose body names the one under way. Whoever stops waiting changes nothing:
+    the operation goes on."""
+
+    async def rebuild_read_models(
+        self, models: Sequence[str] | None = None, watch: Watcher | None = None
+    ) -> Operation:
+        """Have them built anew beside the live ones, verified and made live; `models`: fold only
+        these, copy the others. Returns once it has ended: see `state` and `outcome`. `watch` gets
+        it each time that it has changed."""
+        options = {} if models is None else {"models": list(models)}
+        return await self._whole("rebuild", watch, **options)
+
+    async def redrive_dead_letters(
+        self, child_ids: Sequence[str] | None = None, watch: Watcher | None = None
+    ) -> Operation:
+        """Publish the records of dead-lettered children again: of these (at most 100), or of all.
+        Returns and watches as `rebuild_read_models`."""
+        options = {} if child_ids is None else {"child_ids": list(child_ids)}
+        return await self._whole("redrive-children", watch, **options)
+
+    async def redrive_notifications(self, watch: Watcher | None = None) -> Operation:
+        """Let failed notifications be tried again. Returns and watches as `rebuild_read_models`."""
+        return await self._whole("redrive-notifications", watch)
+
+    async def operations(self) -> list[Operation]:
+        """The last 20, the newest first."""
+        # without a consistency token: it would wait for a child that is dead-lettered
+        response = await self._query.request("GET", path_of("system", "operations"))
+        return cast(list[Operation], response.json()["operations"])
+
+    async def start_operation(
+        self, kind: str, idempotency_key: str | None = None, **options: Any
+    ) -> StartedOperation:
+        """`kind`: rebuild, redrive-children or redrive-notifications. Answers once it is sure to be
+        done or reported as failed, whichever process dies."""
+        key = idempotency_key or self._new_id()
+        response = await self._command.request(
+            "POST",
+            path_of("operations"),
+            {"kind": kind, **options},
+            headers={"Idempotency-Key": key},
+        )
+        return cast(StartedOperation, response.json())
+
+    async def follow_operation(self, operation_id: str) -> AsyncIterator[Operation]:
+        """The operation each time that it has changed, at last as it ended."""
+        seen: Operation | None = None
+        while True:
+            listed = await self.operations()
+            found = next((one for one in listed if one["operation_id"] == operation_id), None)
+            if found is not None and found != seen:
+                seen = found
+                yield found
+            if found is not None and found["state"] in ENDED:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _whole(self, kind: str, watch: Watcher | None, **options: Any) -> Operation:
+        started = await self.start_operation(kind, **options)
+        last: Operation | None = None
+        async for last in self.follow_operation(started["operation_id"]):
+            if watch is not None:
+                watch(last)
+        assert last is not None  # it ends with one that has ended
+        return last

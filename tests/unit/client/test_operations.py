@@ -1,0 +1,96 @@
+"""Operations through the client: it asks once, and waits until the operation has ended."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+
+from shared.client import Operation, TeddyClient, TeddyProblem
+from shared.client import operations as client_operations
+
+STARTED = httpx2.Response(202, json={"operation_id": "op-1", "kind": "rebuild", "state": "x"})
+
+
+def standing(state: str, done: int | None = None, **more: Any) -> dict[str, Any]:
+    return {"operation_id": "op-1", "state": state, "done": done, "outcome": None, **more}
+
+
+class Apis:
+    """The command API answers `started`; the query API each of `lists` once."""
+
+    def __init__(self, started: httpx2.Response, *lists: Sequence[dict[str, Any]]) -> None:
+        self._started = started
+        self._lists = iter(lists)
+        self.asked: list[httpx2.Request] = []
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.asked.append(request)
+        if request.method == "POST":
+            return self._started
+        return httpx2.Response(200, json={"operations": list(next(self._lists))})
+
+    def client(self) -> TeddyClient:
+        transport = httpx2.MockTransport(self)
+        return TeddyClient("http://command", "http://query", "token", transport=transport)
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_operations, "POLL_SECONDS", 0.0)
+
+
+async def test_a_rebuild_is_watched_from_its_beginning_to_its_end():
+    # given
+    other = {"operation_id": "op-0", "state": "done"}
+    requested, running, done = standing("requested"), standing("running", 4), standing("done", 8)
+    apis = Apis(STARTED, [], [other], [requested], [requested], [running, other], [running], [done])
+    seen: list[Operation] = []
+    # when
+    async with apis.client() as client:
+        ended = await client.rebuild_read_models(["safety"], seen.append)
+    # then
+    assert ended == done
+    assert seen == [requested, running, done]
+    sent = apis.asked[0]
+    assert (sent.method, sent.url.path) == ("POST", "/v1/operations")
+    assert orjson.loads(sent.content) == {"kind": "rebuild", "models": ["safety"]}
+    assert sent.headers["Idempotency-Key"]
+
+
+async def test_what_failed_is_returned_with_its_reason():
+    apis = Apis(STARTED, [standing("failed", outcome="another rebuild is running")])
+    async with apis.client() as client:
+        ended = await client.redrive_dead_letters()
+    assert (ended["state"], ended["outcome"]) == ("failed", "another rebuild is running")
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "body"),
+    [
+        ("rebuild_read_models", [], {"kind": "rebuild"}),
+        ("redrive_dead_letters", [], {"kind": "redrive-children"}),
+        (
+            "redrive_dead_letters",
+            [["mia"]],
+            {"kind": "redrive-children", "child_ids": ["mia"]},
+        ),
+        ("redrive_notifications", [], {"kind": "redrive-notifications"}),
+    ],
+)
+async def test_each_asks_for_its_own(method: str, arguments: list[Any], body: dict[str, Any]):
+    apis = Apis(STARTED, [standing("done")])
+    async with apis.client() as client:
+        await getattr(client, method)(*arguments)
+    assert orjson.loads(apis.asked[0].content) == body
+
+
+async def test_a_second_one_is_refused_and_names_the_first():
+    problem = {"code": "operation-running", "operation_id": "op-0", "detail": "It runs."}
+    apis = Apis(httpx2.Response(409, json=problem))
+    async with apis.client() as client:
+        with pytest.raises(TeddyProblem) as refused:
+            await client.redrive_notifications()
+    assert (refused.value.code, refused.value.body["operation_id"]) == ("operation-running", "op-0")
+    assert len(apis.asked) == 1
