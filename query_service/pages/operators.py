@@ -1,4 +1,5 @@
-"""What operators see: whether anything is silently stale, and what stands in the way."""
+"""What operators see and do: whether anything is silently stale, what stands in the way, and what
+workers are asked to do about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +9,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from query_service.pages.inner_api import asked
+from query_service.pages.operation_forms import NotAnOperation, operation
 from query_service.pages.sessions import Session
-from query_service.pages.site import ADMINS, HOMES, FormRoute, PageRoute, Site, notices
+from query_service.pages.site import (
+    ADMINS,
+    HOMES,
+    Form,
+    FormRoute,
+    PageRoute,
+    Site,
+    not_saved,
+    notices,
+)
 from shared.auth.access import Role
+from shared.clock import new_id
 
 CONSOLE = HOMES[Role.ADMIN]
+ASKED_FOR = "asked-for"
+"""What was done by a form of the console."""
+
 FLOW = ("command", "store", "relay", "worker", "models", "query", "parents")
 """The parts that an event comes through, in order."""
 
@@ -42,7 +57,10 @@ class Operators:
     site: Site
 
     def routes(self) -> list[PageRoute | FormRoute]:
-        return [PageRoute(CONSOLE, ADMINS, self.console)]
+        return [
+            PageRoute(CONSOLE, ADMINS, self.console),
+            FormRoute(f"{CONSOLE}/operations", ADMINS, self.start),
+        ]
 
     async def console(self, request: Request, session: Session) -> Response:
         """The state of the system as the API knows it, and of the process that answers."""
@@ -50,24 +68,35 @@ class Operators:
             request,
             session,
             asked("system", "status"),
+            asked("system", "operations"),
             asked("system", "analytics"),
             asked("cache"),
         )
         refused = self.site.refused(request, *answers)
         if refused is not None:
             return refused
-        status, numbers, cache = (answer.content for answer in answers)
+        status, operations, numbers, cache = (answer.content for answer in answers)
         return self.site.renderer.page(
             request,
             "console.html",
             signed_in=session,
             system=status,
+            operations=operations["operations"],
+            once=new_id(),
             numbers=numbers,
             cache=cache,
             flow=flow_of(status),
             remedies=REMEDIES,
             **notices(request, answers[0]),
         )
+
+    async def start(self, request: Request, session: Session, form: Form) -> Response:
+        """An operation is asked for; the console shows how far it is."""
+        try:
+            command = operation(form)
+        except NotAnOperation:
+            return not_saved(CONSOLE, "form-incomplete")
+        return await self.site.send(request, session, command, CONSOLE, ASKED_FOR)
 
 
 def flow_of(status: Mapping[str, Any]) -> list[tuple[str, bool]]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ConsoleTexts:
-    """`{}` stands for a value. `findings`: by the API's code; `parts`: of the flow."""
+    """`{}` stands for a value. `findings`: by the API's code; `parts`: of the flow; `begins`: what
+    begins an operation, by its kind; `refusals`: why it was not begun, by the command API's code.
+    """
 
     console: str
     question: str
@@ -46,10 +48,21 @@ class ConsoleTexts:
     this_process: str
     analytics: str
     none_dead: str
+    operations: str
+    operations_help: str
+    none_asked_for: str
+    asked_for: str
+    asked_by: str
+    done_of: str
+    redrive_one: str
     parts: Mapping[str, str]
     findings: Mapping[str, str]
     states: Mapping[str, str]
     children: Mapping[str, str]
+    kinds: Mapping[str, str]
+    begins: Mapping[str, str]
+    operation_states: Mapping[str, str]
+    refusals: Mapping[str, str]
 
 
 CONSOLE_ENGLISH = ConsoleTexts(
@@ -91,6 +104,14 @@ CONSOLE_ENGLISH = ConsoleTexts(
     this_process="Cache and notices are those of the process that answered.",
     analytics="All numbers and SQL",
     none_dead="None: every child is projected.",
+    operations="Operations",
+    operations_help="A worker carries out what you ask for, one of a kind at a time; queries are "
+    "answered meanwhile.",
+    none_asked_for="Nothing was asked for yet.",
+    asked_for="Asked for: a worker takes it up.",
+    asked_by="{} asked for it",
+    done_of="{} of {}",
+    redrive_one="Project this child again",
     parts={
         "command": "Command API",
         "store": "Event store",
@@ -110,6 +131,28 @@ CONSOLE_ENGLISH = ConsoleTexts(
     },
     states={"pending": "pending", "failed": "failed"},
     children={"active": "Active children", "deactivated": "Deactivated", "erased": "Erased"},
+    kinds={
+        "rebuild": "Rebuild of the read models",
+        "redrive-children": "Redrive of dead-lettered children",
+        "redrive-notifications": "Redrive of failed notifications",
+    },
+    begins={
+        "rebuild": "Rebuild the read models",
+        "redrive-children": "Project dead-lettered children again",
+        "redrive-notifications": "Try failed notifications again",
+    },
+    operation_states={
+        "requested": "no worker has begun it yet",
+        "running": "running",
+        "done": "done",
+        "failed": "failed",
+    },
+    refusals={
+        "operation-running": "Not begun: one of this kind has not ended yet.",
+        "forbidden": "Not begun: you may not do this.",
+        "too-many-requests": "Not begun: that was too often. Please wait a moment.",
+        "form-incomplete": "Not begun: the form was incomplete. Please use the one on this page.",
+    },
 )
 
 
@@ -152,6 +195,14 @@ CONSOLE_GERMAN = ConsoleTexts(
     this_process="Cache und Meldungen sind die des Prozesses, der geantwortet hat.",
     analytics="Alle Zahlen und SQL",
     none_dead="Keine: jedes Kind wird projiziert.",
+    operations="Arbeiten",
+    operations_help="Ein Worker tut, worum Sie bitten, von jeder Art eines zur Zeit; Anfragen "
+    "werden währenddessen beantwortet.",
+    none_asked_for="Noch wurde um nichts gebeten.",
+    asked_for="Beauftragt: Ein Worker nimmt es auf.",
+    asked_by="{} bat darum",
+    done_of="{} von {}",
+    redrive_one="Dieses Kind erneut projizieren",
     parts={
         "command": "Command-API",
         "store": "Ereignisspeicher",
@@ -171,4 +222,27 @@ CONSOLE_GERMAN = ConsoleTexts(
     },
     states={"pending": "warten", "failed": "gescheitert"},
     children={"active": "Aktive Kinder", "deactivated": "Deaktiviert", "erased": "Gelöscht"},
+    kinds={
+        "rebuild": "Neuaufbau der Lesemodelle",
+        "redrive-children": "Neuer Versuch mit ausgesonderten Kindern",
+        "redrive-notifications": "Neuer Versuch mit gescheiterten Benachrichtigungen",
+    },
+    begins={
+        "rebuild": "Lesemodelle neu aufbauen",
+        "redrive-children": "Ausgesonderte Kinder erneut projizieren",
+        "redrive-notifications": "Gescheiterte Benachrichtigungen erneut versuchen",
+    },
+    operation_states={
+        "requested": "noch hat kein Worker begonnen",
+        "running": "läuft",
+        "done": "erledigt",
+        "failed": "gescheitert",
+    },
+    refusals={
+        "operation-running": "Nicht begonnen: Eines dieser Art ist noch nicht zu Ende.",
+        "forbidden": "Nicht begonnen: Das dürfen Sie nicht.",
+        "too-many-requests": "Nicht begonnen: Das war zu oft. Bitte warten Sie einen Moment.",
+        "form-incomplete": "Nicht begonnen: Das Formular war unvollständig. Bitte nehmen Sie das "
+        "auf dieser Seite.",
+    },
 )

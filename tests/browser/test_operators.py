@@ -44,6 +44,35 @@ async def test_a_worker_that_ends_is_seen_without_a_reload_and_so_is_its_return(
     assert await page.evaluate("window.sameDocument")
 
 
+async def test_a_rebuild_is_begun_from_the_console_and_followed_to_its_end(
+    state: StackState, context: BrowserContext
+):
+    page = await console(state, context)
+    generation = page.locator("#generations tr").first
+    before = await generation.get_attribute("id")
+    # when
+    await page.get_by_role("button", name="Rebuild the read models").click()
+    await expect(page.get_by_role("status").filter(has_text="Asked for")).to_be_visible()
+    await page.evaluate("window.sameDocument = true")
+    # then
+    newest = page.locator("#operations li").first
+    await expect(newest).to_contain_text("Rebuild of the read models: done", timeout=4 * SOON)
+    live = page.locator("#generations tr", has_text="live")
+    await expect(live).not_to_have_id(before or "", timeout=SOON)
+    assert await page.evaluate("window.sameDocument")
+
+
+async def test_a_redrive_with_nothing_to_do_says_so(state: StackState, context: BrowserContext):
+    page = await console(state, context)
+    for button, kind in (
+        ("Project dead-lettered children again", "Redrive of dead-lettered children"),
+        ("Try failed notifications again", "Redrive of failed notifications"),
+    ):
+        await page.get_by_role("button", name=button).click()
+        newest = page.locator("#operations li").first
+        await expect(newest).to_contain_text(f"{kind}: done", timeout=2 * SOON)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_console_is_for_everybody(
     state: StackState, browser: Browser, kind: str, pytestconfig: pytest.Config

@@ -75,7 +75,12 @@ async def test_each_finding_is_said_with_where_to_begin_and_marks_its_part_of_th
 async def test_what_the_console_shows_is_on_record_as_the_apis_own_answer(pages: PagesSide):
     await shown(pages)
     recorded = {record.operation for record in pages.side.audit.entries}
-    assert recorded == {"GetSystemStatus", "GetSystemAnalytics", "GetCacheStatistics"}
+    assert recorded == {
+        "GetSystemStatus",
+        "GetOperations",
+        "GetSystemAnalytics",
+        "GetCacheStatistics",
+    }
 
 
 @pytest.mark.parametrize(
