@@ -186,7 +186,7 @@ class QueryBus:
             rendered = replace(_render(answer), as_of=as_of, read_at=read_at)
             shown = frozenset(map(child_tag, rendered.children))
             tags = answer.mentions | shown
-            return Loaded(rendered, tags, answer.version, len(rendered.body), answer.ttl)
+            return Loaded(rendered, tags, answer.version, len(rendered.body), answer.life)
 
         cached = self._cached.get(type(query))
         if cached is None:

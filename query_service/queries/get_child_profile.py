@@ -11,6 +11,7 @@ from query_service.queries.visible_children import (
     OWN_FIELDS,
     AboutOneChild,
     Scope,
+    Unopened,
     VisibleChild,
     VisibleChildren,
 )
@@ -66,6 +67,9 @@ class ChildProfile(AnswerModel):
     consents: dict[ConsentPurpose, ShownConsent] = Field(
         description="Purpose to what the parent consented to."
     )
+    unreadable: list[str] = Field(
+        description="Fields that cannot be decrypted and are null; contact an operator."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,8 @@ class GetChildProfileHandler(AboutOneChild):
 
 def _profile(child: VisibleChild) -> ChildProfile:
     document = child.document
-    own = {name: child.reveal(name) for name in OWN_FIELDS}
+    unopened = Unopened()
+    own = {name: unopened.reveal(child, name, name) for name in OWN_FIELDS}
     udid = own["udid"]
     return ChildProfile.model_validate(
         {
@@ -90,5 +95,6 @@ def _profile(child: VisibleChild) -> ChildProfile:
             "safety_status": child.safety_status,
             **own,
             "udid": None if udid is None else f"****{udid[-SHOWN_OF_UDID:]}",
+            "unreadable": unopened.places,
         }
     )

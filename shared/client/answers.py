@@ -81,6 +81,7 @@ class ChildProfile(TypedDict):
     safety_status: str
     last_safety_check: str | None
     consents: dict[str, dict[str, str | None]]
+    unreadable: list[str]
 
 
 class ChildAtAGlance(TypedDict):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from query_service.queries import query
 from query_service.read_store.port import ReadStoreUnavailable
 from shared.keyring.key_store import WrappedKey
 from tests.fakes.read_store import MemoryReadModels
@@ -190,14 +191,22 @@ async def test_a_store_that_does_not_answer_is_reported_as_such(
     assert answer.headers["Retry-After"] == "1"
 
 
-async def test_a_child_whose_key_this_process_cannot_unwrap_yet_is_not_lost(side: QuerySide):
+async def test_a_child_whose_key_this_process_cannot_unwrap_yet_is_not_lost(
+    side: QuerySide, monkeypatch: pytest.MonkeyPatch
+):
     # given a rotation whose file is still on its way to this machine
+    monkeypatch.setattr(query, "UNREADABLE_SECONDS", 0.0)
     await side.child("lena", parent_id="weiss")
     (known,) = await side.key_store.find(["lena"])
     await side.key_store.replace([(known, WrappedKey("lena", "kek-2", bytes(60)))])
     side.keyring.forget("lena")
     # when
-    answer = await side.get("/v1/children/lena", parent("weiss"))
+    before = await side.get("/v1/children/lena", parent("weiss"))
+    # and has come
+    (closed,) = await side.key_store.find(["lena"])
+    await side.key_store.replace([(closed, known)])
+    after = await side.get("/v1/children/lena", parent("weiss"))
     # then
-    assert (answer.status_code, answer.json()["code"]) == (503, "key-unavailable")
-    assert answer.headers["Retry-After"] == "1"
+    assert (before.status_code, before.json()["name"]) == (200, None)
+    assert before.json()["unreadable"] == ["name", "udid"]
+    assert (after.json()["name"], after.json()["unreadable"]) == ("Lena Weiss", [])

@@ -1,5 +1,6 @@
 """A child whose records do not open or stand still is shown as such, and spoils no other answer."""
 
+from math import inf
 from typing import Any
 
 import pytest
@@ -8,16 +9,20 @@ from query_service.queries.export_child import ExportChild
 from query_service.queries.get_alert_policy import GetAlertPolicy
 from query_service.queries.get_child_analytics import GetChildAnalytics
 from query_service.queries.get_child_conversations import GetChildConversations
-from query_service.queries.get_child_profile import GetChildProfile
+from query_service.queries.get_child_profile import GetChildProfile, GetChildProfileHandler
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.queries.get_child_series import GetChildSeries
 from query_service.queries.get_children_by_parent import GetChildrenByParent
-from query_service.queries.query import Query
+from query_service.queries.query import UNREADABLE_SECONDS, Query
 from query_service.queries.search_children import SearchChildren
-from query_service.queries.visible_children import ChildDeadLettered, ChildNotFound
+from query_service.queries.visible_children import (
+    ChildDeadLettered,
+    ChildNotFound,
+    Scope,
+    VisibleChildren,
+)
 from shared.auth.access import Principal
 from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
-from shared.keyring.keyring import SealBroken, UnknownKek
 from shared.read_models.notices import ChangeNotice
 from shared.serialization.events import encode
 from tests.support.event_samples import AT, CHILD, EVENTS
@@ -136,17 +141,26 @@ async def test_an_export_of_a_child_whose_key_does_not_open_names_every_place(
     assert export["profile"]["age"] > 0
 
 
-@pytest.mark.parametrize(
-    ("kek_id", "error"), [(None, SealBroken), ("kek-of-another-file", UnknownKek)]
-)
-async def test_a_profile_which_is_of_that_one_child_is_refused(
-    side: QuerySide, kek_id: str | None, error: type[Exception]
-):
-    await side.child("lena")
+@OTHER_FILES
+async def test_a_profile_is_whole_but_for_what_does_not_open(side: QuerySide, kek_id: str | None):
+    await side.child("lena", parent_id="weiss", age=7, safety_score=60.0)
     await side.close_key("lena", kek_id)
 
-    with pytest.raises(error):
-        await side.ask(GetChildProfile("lena"), OFFICER)
+    profile = await side.ask(GetChildProfile("lena"), OFFICER)
+
+    assert (profile["name"], profile["udid"], profile["age"]) == (None, None, 7)
+    assert (profile["parent_id"], profile["safety_score"]) == ("weiss", 60.0)
+    assert profile["unreadable"] == ["name", "udid"]
+
+
+async def test_an_answer_that_lacks_something_is_kept_for_seconds(side: QuerySide):
+    await side.child("lena", parent_id=FAMILY.subject)
+    handler = GetChildProfileHandler(VisibleChildren(side.store, side.keyring), 1_800.0)
+    scope = Scope.of(OFFICER, "GetChildProfile")
+    assert (await handler.handle(GetChildProfile("lena"), scope)).life == inf
+    await side.close_key("lena")
+    lacking = await handler.handle(GetChildProfile("lena"), scope)
+    assert lacking.life == UNREADABLE_SECONDS
 
 
 async def test_a_key_that_comes_after_all_opens_without_a_restart(side: QuerySide):

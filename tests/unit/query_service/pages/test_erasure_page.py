@@ -79,6 +79,19 @@ async def test_of_a_child_without_a_name_the_childs_id_is_typed(
     assert (await erase(browser, LENA)).headers["Location"] == RECEIPT
 
 
+@pytest.mark.parametrize("kek_id", [None, "kek-9"], ids=["another key", "no key"])
+async def test_a_child_whose_key_does_not_open_is_shown_and_can_be_erased(
+    side: QuerySide, browser: httpx2.AsyncClient, kek_id: str | None
+):
+    # given, before anything was asked of it
+    await side.close_key(LENA, kek_id)
+    # then
+    assert (await browser.get("/dashboard")).status_code == 200
+    assert (await browser.get(PAGE)).status_code == 200
+    assert f"type: {LENA}" in (await browser.get(ERASURE)).text
+    assert (await erase(browser, LENA)).headers["Location"] == RECEIPT
+
+
 @pytest.mark.parametrize("child", [OTHER, "nobody"])
 async def test_another_familys_child_can_be_neither_erased_nor_exported(
     pages: PagesSide, browser: httpx2.AsyncClient, child: str
