@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 from rich.text import Text
 
-from deploy.commands.running_stack import DEMO_PARENT, one_click, setting, use_environment_of
+from deploy.commands.running_stack import READERS, one_click, setting, use_environment_of
 from deploy.local import control, operator_settings, plans
 from deploy.local.__main__ import main as supervise
 from deploy.local.control import StackFailed
@@ -124,7 +124,9 @@ def up(folder: StackFolder, *, foreground: bool, servers_only: bool) -> None:
     if not state.servers_only:
         for name in ("command", "query"):
             click.echo(f"{name} API  http://{plans.LOOPBACK}:{state.ports[name]}/docs")
-        click.echo(f"pages, as {DEMO_PARENT.subject} for an hour  {one_click(state.environment)}")
+        for title, reader in READERS.items():
+            address = one_click(state.environment, reader)
+            click.echo(f"pages of {title}, for an hour  {address}")
         _print_warnings(asyncio.run(control.report(state)))
     click.echo(f"state and logs in {folder.path}; `teddy status`, `teddy logs`, `teddy down`")
 

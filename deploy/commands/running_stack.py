@@ -65,14 +65,20 @@ def _issuer(key_file: Path) -> TokenIssuer:
     )
 
 
-DEMO_PARENT = Principal("parent-demo", Role.PARENT)
+READERS = {
+    "a parent": Principal("parent-demo", Role.PARENT),
+    "a safety officer": Principal("officer-demo", Role.SAFETY_OFFICER),
+    "an operator": Principal("admin-demo", Role.ADMIN),
+    "an analyst": Principal("analyst-demo", Role.ANALYST),
+}
+"""Of pages, each with pages of its own."""
 
 
-def one_click(environment: Mapping[str, str]) -> str:
-    """The address that signs a browser in as DEMO_PARENT of the local stack with these settings,
-    for an hour. The token stands behind the `#`, where no server and no log finds it."""
+def one_click(environment: Mapping[str, str], reader: Principal) -> str:
+    """The address that signs a browser in as `reader` at the local stack with these settings, for
+    an hour. The token stands behind the `#`, where no server and no log finds it."""
     issuer = _issuer(Path(environment["TEDDY_SIGNING_KEY_FILE"]))
-    token = issuer.issue(DEMO_PARENT, utc_now(), timedelta(hours=1))
+    token = issuer.issue(reader, utc_now(), timedelta(hours=1))
     return f"{environment['TEDDY_QUERY_URL']}/sign-in#{token}"
 
 
@@ -141,5 +147,7 @@ def _play(stage: StackFolder) -> int:
         control.down(stage)
         click.echo(f"stopped everything in {time.monotonic() - stopping:.1f} s")
     click.echo(f"logs of this run: {stage.logs}")
+    *others, last = READERS
     click.echo("to try it yourself: `make up`, then `.venv/bin/teddy status`; see docs/guide.md")
+    click.echo(f"`make up` also prints addresses of the pages of {', '.join(others)} and {last}")
     return played.returncode

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from deploy.checks.compose.project import read_project, seconds
@@ -37,8 +38,11 @@ async def test_a_fact_goes_from_proxy_to_proxy(started: StartedStack) -> None:
     async with TeddyClient(command, query, token.strip()) as parent:
         child = await parent.register_child("Mia", 6, new_id(), consents=CONSENTS)
         profile = await parent.get_child_profile(child["child_id"])
+    async with httpx2.AsyncClient(base_url=query) as browser:
+        page = await browser.get("/sign-in")
     # then
     assert profile["name"] == "Mia"
+    assert "<form" in page.text
 
 
 @pytest.mark.parametrize(
