@@ -36,7 +36,7 @@ def test_a_rebuild_may_be_limited_to_every_read_model_there_is():
         {"kind": "rebuild", "models": None},
         REBUILD,
         {"kind": "redrive-children"},
-        {"kind": "redrive-children", "child_ids": [ADA]},
+        {"kind": "redrive-children", "child_ids": [ADA], "from_store": True},
         {"kind": "redrive-notifications"},
     ],
     ids=str,
@@ -57,6 +57,7 @@ async def test_an_admin_asks_for_an_operation(
     assert (request.kind, request.requested_by) == (body["kind"], ADMIN.subject)
     assert set(request.models or ()) == set(body.get("models") or ())
     assert list(request.child_ids or ()) == (body.get("child_ids") or [])
+    assert request.from_store is body.get("from_store", False)
 
 
 @pytest.mark.parametrize("principal", [MOTHER, BEAR, OFFICER, ANALYST], ids=lambda one: one.role)
@@ -127,6 +128,7 @@ async def test_a_key_that_was_used_for_another_request_is_refused(admin: Command
             "child_ids",
             "must have 1 to 100 entries",
         ),
+        ({"kind": "rebuild", "from_store": True}, "from_store", "belongs to the kind redrive"),
         ({"kind": "rebuild", "force": True}, "force", "unknown field"),
     ],
     ids=str,
