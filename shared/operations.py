@@ -51,7 +51,8 @@ class OperationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OperationRequest:
-    """`models` of a rebuild, `child_ids` of a redrive of children; None: all of them."""
+    """`models` of a rebuild, `child_ids` of a redrive of children; None: all of them. `from_store`:
+    the event store's events are published again instead of the dead-lettered bytes."""
 
     id: str
     kind: OperationKind
@@ -59,6 +60,7 @@ class OperationRequest:
     requested_at: datetime
     models: tuple[str, ...] | None = None
     child_ids: tuple[str, ...] | None = None
+    from_store: bool = False
 
     def is_repeated_by(self, other: "OperationRequest") -> bool:
         """Whether `other`, of the same id, asks for the same, at whatever time."""
@@ -161,6 +163,7 @@ def _to_document(request: OperationRequest) -> Document:
         "requested_at": request.requested_at,
         "models": None if request.models is None else list(request.models),
         "child_ids": None if request.child_ids is None else list(request.child_ids),
+        "from_store": request.from_store,
     }
 
 
@@ -178,4 +181,5 @@ def _from_document(document: Document) -> OperationRequest:
         document["requested_at"],
         None if models is None else tuple(models),
         None if child_ids is None else tuple(child_ids),
+        document["from_store"],
     )

@@ -1,6 +1,6 @@
 """POST /operations: what workers are to do to the read models and to notifications."""
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -31,6 +31,11 @@ from shared.operations import OperationKind, OperationRequest, OperationState, R
 
 MOST_CHILDREN = 100
 ACCEPTED = 202
+BELONGS_TO: Mapping[str, OperationKind] = {
+    "models": OperationKind.REBUILD,
+    "child_ids": OperationKind.REDRIVE_CHILDREN,
+    "from_store": OperationKind.REDRIVE_CHILDREN,
+}
 
 REPETITION = (
     "A repeated request with the same key gets the first result, until 30 days after the operation "
@@ -54,6 +59,12 @@ class OperationBody(RequestBody):
         description="Of a redrive of children: only these of the dead-lettered ones. Null: all.",
         examples=[["7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11"]],
         json_schema_extra={"minItems": 1, "maxItems": MOST_CHILDREN, "uniqueItems": True},
+    )
+
+    from_store: bool = Field(
+        False,
+        description="Of a redrive of children: publish the events of the event store, not the "
+        "dead-lettered records, which may be damaged.",
     )
 
 
@@ -124,6 +135,7 @@ def start_operation(body: OperationBody, request: CommandRequest) -> OperationRe
         request.at,
         None if body.models is None else tuple(sorted(body.models)),
         None if body.child_ids is None else tuple(sorted(body.child_ids)),
+        body.from_store,
     )
 
 
@@ -138,26 +150,25 @@ def _answer(wanted: OperationRequest, *, replayed: bool) -> Response:
 
 def _check(body: OperationBody) -> None:
     """Raises the problem 422 that names every field at fault."""
-    if problems := [
-        *_of_list("models", body.models, body.kind, OperationKind.REBUILD, len(ReadModelName)),
-        *_of_list(
-            "child_ids", body.child_ids, body.kind, OperationKind.REDRIVE_CHILDREN, MOST_CHILDREN
-        ),
-    ]:
-        raise ProblemRaised(invalid_request("Correct the lists.", *problems))
+    problems = [
+        *_of_another_kind(body),
+        *_of_list("models", body.models, len(ReadModelName)),
+        *_of_list("child_ids", body.child_ids, MOST_CHILDREN),
+    ]
+    if problems:
+        raise ProblemRaised(invalid_request("Correct these fields.", *problems))
 
 
-def _of_list(
-    field: str,
-    given: Sequence[str] | None,
-    kind: OperationKind,
-    belongs_to: OperationKind,
-    most: int,
-) -> Iterator[FieldProblem]:
+def _of_another_kind(body: OperationBody) -> Iterator[FieldProblem]:
+    for field, kind in BELONGS_TO.items():
+        given = getattr(body, field)
+        if given is not None and given is not False and body.kind is not kind:
+            yield FieldProblem(field, f"belongs to the kind {kind}: leave it out", kind)
+
+
+def _of_list(field: str, given: Sequence[str] | None, most: int) -> Iterator[FieldProblem]:
     if given is None:
         return
-    if kind is not belongs_to:
-        yield FieldProblem(field, f"belongs to the kind {belongs_to}: leave it out", belongs_to)
     if not 1 <= len(given) <= most:
         yield FieldProblem(field, f"must have 1 to {most} entries", f"1..{most}")
     if len(set(given)) < len(given):

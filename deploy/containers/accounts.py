@@ -22,9 +22,14 @@ STORES: Mapping[str, str] = {
 }
 """Databases of the stack by the middle of their variable, `TEDDY_<STORE>_MONGO_URL`."""
 
-READ_ONLY = frozenset({("query", "read"), ("query", "keys"), ("query", "write")})
+READ_ONLY = frozenset(
+    {("query", "read"), ("query", "keys"), ("query", "write"), ("worker", "write")}
+)
 """The query side reads the read models, and for an export the event store. It changes neither, and
-makes or destroys no key."""
+makes or destroys no key. The worker reads the event store, too."""
+
+ENDS_OPERATIONS = "endsOperations"
+"""The role by which the worker notes beside the event store how a requested operation ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +43,15 @@ class Account:
     def roles(self) -> list[dict[str, str]]:
         """Its roles as MongoDB's `createUser` takes them."""
         usual = "dbOwner" if self.name == TOOLS else "readWrite"
-        return [
+        roles = [
             {"role": "read" if (self.name, store) in READ_ONLY else usual, "db": STORES[store]}
             for store in self.stores
         ]
+        more = [{"role": ENDS_OPERATIONS, "db": STORES["write"]}] if self.name == WORKER else []
+        return roles + more
 
 
-TOOLS = "tools"
+TOOLS, WORKER = "tools", "worker"
 
 
 def _account(name: str, *groups: type[BaseSettings]) -> Account:
@@ -56,7 +63,7 @@ def _account(name: str, *groups: type[BaseSettings]) -> Account:
 ACCOUNTS = (
     _account("command", CommandSettings),
     _account("relay", RelaySettings),
-    _account("worker", WorkerSettings),
+    _account(WORKER, WorkerSettings),
     _account("query", QuerySettings),
     _account(TOOLS, WorkerSettings, AuditSettings),
 )

@@ -11,18 +11,20 @@ import click
 import orjson
 from pymongo.errors import OperationFailure, PyMongoError
 
-from deploy.containers.accounts import ACCOUNTS, STORES, Account
+from deploy.containers.accounts import ACCOUNTS, ENDS_OPERATIONS, STORES, Account
 from deploy.local.readiness import REPLICA_SET, initiate
 from projection_worker.projections import registry
 from shared.command_line import run_command
 from shared.event_store.mongo import ensure_indexes
 from shared.keyring.erased_list import ensure_erased_list_index
 from shared.mongo import Database, Mongo
+from shared.operations import COLLECTION as REQUESTED_OPERATIONS
+from shared.operations import ensure_operation_indexes
 from shared.read_models.generations import begin_catalog
 from shared.read_models.indexes import ensure_read_model_indexes
 from shared.settings import ReadModelSettings, load_settings
 
-USER_EXISTS = 51003
+USER_EXISTS, ROLE_EXISTS = 51003, 51002
 PRIMARY_SECONDS = 60.0
 POLL_SECONDS = 0.2
 
@@ -38,9 +40,11 @@ async def set_up(folder: Path, address: str, read_models: ReadModelSettings) -> 
     await _initiate(root_url, address)
     mongo = Mongo(root_url, "pymongo")
     try:
+        await _ensure_role(mongo.database(STORES["write"]))
         for account in ACCOUNTS:
             await _ensure_user(mongo.database("admin"), account, passwords[account.name])
         await ensure_indexes(mongo.database(STORES["write"]))
+        await ensure_operation_indexes(mongo.database(STORES["write"]))
         await ensure_erased_list_index(mongo.database(STORES["keys"]))
         await _ensure_read_models(mongo.database(STORES["read"]), read_models)
     finally:
@@ -65,6 +69,18 @@ async def _writable(admin: Database) -> None:
         if (await admin.command("hello"))["isWritablePrimary"]:
             return
         await asyncio.sleep(POLL_SECONDS)
+
+
+async def _ensure_role(write: Database) -> None:
+    """Reading is what the `read` of its holder allows."""
+    requests = {"db": STORES["write"], "collection": REQUESTED_OPERATIONS}
+    wanted = {"privileges": [{"resource": requests, "actions": ["update"]}], "roles": []}
+    try:
+        await write.command({"createRole": ENDS_OPERATIONS, **wanted})
+    except OperationFailure as error:
+        if error.code != ROLE_EXISTS:
+            raise
+        await write.command({"updateRole": ENDS_OPERATIONS, **wanted})
 
 
 async def _ensure_user(admin: Database, account: Account, password: str) -> None:

@@ -125,7 +125,9 @@ class RedriveChildrenWork:
         found = {one.child_id for one in await dead_lettered.find() if one.child_id}
         wanted = found if request.child_ids is None else found & set(request.child_ids)
         others = 0 if request.child_ids is None else len(request.child_ids) - len(wanted)
-        redrive = Redrive(self.on.database, dead_lettered, self.on.store, from_store=False)
+        redrive = Redrive(
+            self.on.database, dead_lettered, self.on.store, from_store=request.from_store
+        )
         records = 0
         await progress(0, len(wanted))
         if wanted:
@@ -164,7 +166,7 @@ class RedriveNotificationsWork:
                 break
             done += await deliveries.redrive([one["_id"] for one in some])
             await progress(done, total)
-        return f"{done} notifications will be tried again"
+        return f"notifications that will be tried again: {done}"
 
 
 def operations_agent(on: Stores) -> OperationsAgent:

@@ -51,11 +51,18 @@ class Operations(Commands):
         return await self._whole("rebuild", watch, **options)
 
     async def redrive_dead_letters(
-        self, child_ids: Sequence[str] | None = None, watch: Watcher | None = None
+        self,
+        child_ids: Sequence[str] | None = None,
+        watch: Watcher | None = None,
+        *,
+        from_store: bool = False,
     ) -> Operation:
         """Publish the records of dead-lettered children again: of these (at most 100), or of all.
-        Returns and watches as `rebuild_read_models`."""
-        options = {} if child_ids is None else {"child_ids": list(child_ids)}
+        `from_store`: the event store's events instead of the records, which may be damaged. Returns
+        and watches as `rebuild_read_models`."""
+        options: dict[str, Any] = {"from_store": True} if from_store else {}
+        if child_ids is not None:
+            options["child_ids"] = list(child_ids)
         return await self._whole("redrive-children", watch, **options)
 
     async def redrive_notifications(self, watch: Watcher | None = None) -> Operation:

@@ -7,7 +7,17 @@ import pymongo
 import pytest
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
+from shared.clock import utc_now
+from shared.event_store.port import StoreUnavailable
 from shared.mongo import Mongo
+from shared.operations import (
+    COLLECTION,
+    Ended,
+    MongoOperationRequests,
+    OperationKind,
+    OperationRequest,
+    OperationState,
+)
 from tests.support.compose_stack import ComposeStack, secured_mongod
 
 
@@ -79,6 +89,7 @@ async def test_nobody_comes_in_without_tls_or_without_a_user(stack: ComposeStack
         ("query", "keys", "teddy_keys"),
         ("relay", "write", "teddy_audit"),
         ("worker", "write", "teddy_audit"),
+        ("worker", "write", "teddy_write"),
     ],
 )
 async def test_an_account_cannot_write_where_it_has_no_business(
@@ -90,6 +101,34 @@ async def test_an_account_cannot_write_where_it_has_no_business(
             await mongo.database(database)["anything"].insert_one({"_id": 1})
     finally:
         await mongo.close()
+
+
+async def test_the_worker_ends_requested_operations_and_changes_nothing_else_of_the_event_store(
+    stack: ComposeStack,
+) -> None:
+    # given
+    command, worker = _mongo(stack, "command", "write"), _mongo(stack, "worker", "write")
+    request = OperationRequest("op-1", OperationKind.REBUILD, "admin-1", utc_now())
+    ended = Ended(OperationState.DONE, "it worked", utc_now())
+    try:
+        asked = MongoOperationRequests(command.database("teddy_write"))
+        database = worker.database("teddy_write")
+        of_the_worker = MongoOperationRequests(database)
+        assert await asked.take(request) is None
+        # when
+        assert [one.id for one in await of_the_worker.open()] == ["op-1"]
+        await of_the_worker.end("op-1", ended)
+        # then
+        assert await asked.open() == []
+        with pytest.raises(OperationFailure, match="not authorized"):
+            await database[COLLECTION].delete_one({"_id": "op-1"})
+        with pytest.raises(StoreUnavailable):
+            await of_the_worker.take(request)
+        with pytest.raises(OperationFailure, match="not authorized"):
+            await database["commits"].update_one({}, {"$set": {"seen": True}})
+    finally:
+        await command.close()
+        await worker.close()
 
 
 async def test_a_wrong_folder_is_refused_in_one_line(stack: ComposeStack, tmp_path: Path) -> None:

@@ -67,22 +67,22 @@ async def test_what_failed_is_returned_with_its_reason():
 
 
 @pytest.mark.parametrize(
-    ("method", "arguments", "body"),
+    ("method", "options", "body"),
     [
-        ("rebuild_read_models", [], {"kind": "rebuild"}),
-        ("redrive_dead_letters", [], {"kind": "redrive-children"}),
+        ("rebuild_read_models", {}, {"kind": "rebuild"}),
+        ("redrive_dead_letters", {}, {"kind": "redrive-children"}),
         (
             "redrive_dead_letters",
-            [["mia"]],
-            {"kind": "redrive-children", "child_ids": ["mia"]},
+            {"child_ids": ["mia"], "from_store": True},
+            {"kind": "redrive-children", "child_ids": ["mia"], "from_store": True},
         ),
-        ("redrive_notifications", [], {"kind": "redrive-notifications"}),
+        ("redrive_notifications", {}, {"kind": "redrive-notifications"}),
     ],
 )
-async def test_each_asks_for_its_own(method: str, arguments: list[Any], body: dict[str, Any]):
+async def test_each_asks_for_its_own(method: str, options: dict[str, Any], body: dict[str, Any]):
     apis = Apis(STARTED, [standing("done")])
     async with apis.client() as client:
-        await getattr(client, method)(*arguments)
+        await getattr(client, method)(**options)
     assert orjson.loads(apis.asked[0].content) == body
 
 

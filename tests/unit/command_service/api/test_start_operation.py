@@ -6,7 +6,7 @@ import pytest
 
 from command_service.handlers.start_operation import NAMES
 from shared.auth.access import Principal
-from shared.clock import new_id, utc_now
+from shared.clock import utc_now
 from shared.operations import Ended, OperationKind, OperationState, ReadModelName
 from shared.read_models.documents import Model
 from tests.support.child_facts import ADA
@@ -36,7 +36,7 @@ def test_a_rebuild_may_be_limited_to_every_read_model_there_is():
         {"kind": "rebuild", "models": None},
         REBUILD,
         {"kind": "redrive-children"},
-        {"kind": "redrive-children", "child_ids": [ADA]},
+        {"kind": "redrive-children", "child_ids": [ADA], "from_store": True},
         {"kind": "redrive-notifications"},
     ],
     ids=str,
@@ -57,6 +57,7 @@ async def test_an_admin_asks_for_an_operation(
     assert (request.kind, request.requested_by) == (body["kind"], ADMIN.subject)
     assert set(request.models or ()) == set(body.get("models") or ())
     assert list(request.child_ids or ()) == (body.get("child_ids") or [])
+    assert request.from_store is body.get("from_store", False)
 
 
 @pytest.mark.parametrize("principal", [MOTHER, BEAR, OFFICER, ANALYST], ids=lambda one: one.role)
@@ -123,10 +124,11 @@ async def test_a_key_that_was_used_for_another_request_is_refused(admin: Command
         ({"kind": "redrive-children", "models": ["safety"]}, "models", "belongs to the kind re"),
         ({"kind": "redrive-children", "child_ids": ["Ada Mai"]}, "child_ids.0", "must be 1..64"),
         (
-            {"kind": "redrive-children", "child_ids": [new_id() for _ in range(101)]},
+            {"kind": "redrive-children", "child_ids": [f"child-{at}" for at in range(101)]},
             "child_ids",
             "must have 1 to 100 entries",
         ),
+        ({"kind": "rebuild", "from_store": True}, "from_store", "belongs to the kind redrive"),
         ({"kind": "rebuild", "force": True}, "force", "unknown field"),
     ],
     ids=str,
