@@ -15,6 +15,7 @@ from query_service.api.query_route import Edge
 from query_service.api.sql import SNAPSHOT_WAIT_SECONDS, Statements
 from query_service.api.streams import Streams
 from query_service.bus import ReadStoreOutage, Rendered
+from query_service.business_metrics import BusinessMetrics
 from query_service.cache.answer_server import RedisAnswers
 from query_service.cache.feeds import ChangeFeed, ErasureFeed, FeedListener
 from query_service.cache.freshness import Invalidation, ProjectedVersions, Waits
@@ -50,6 +51,7 @@ class QueryService:
 
     edge: Edge
     registry: CollectorRegistry
+    business: BusinessMetrics
     outage: ReadStoreOutage
     invalidation: Invalidation
 
@@ -66,6 +68,7 @@ def wire(
     PlatformCollector(registry=registry)
     metrics = QueryMetrics(registry)
     metrics.watch(cache, ports.store.away_seconds)
+    business = BusinessMetrics(registry, ports.store, ports.clock)
     outage = ReadStoreOutage(
         ports.store.away_seconds, cache, ports.keyring, settings.cache_seconds_without_read_store
     )
@@ -84,7 +87,8 @@ def wire(
         exports=Exports(exporter, settings.query_max_exports, metrics),
         statements=_statements(settings, ports),
     )
-    return QueryService(edge, registry, outage, Invalidation(cache, versions, ports.keyring))
+    invalidation = Invalidation(cache, versions, ports.keyring)
+    return QueryService(edge, registry, business, outage, invalidation)
 
 
 def _statements(settings: QuerySettings, ports: Ports) -> Statements:
@@ -128,8 +132,8 @@ def build_app(settings: QuerySettings) -> FastAPI:
             stack.push_async_callback(storage.close)
             stack.push_async_callback(pages.close)
             await stack.enter_async_context(audit.running())
-            works = in_background(feed.run(), erasures.run(), stores.live.follow())
-            await stack.enter_async_context(works)
+            follow = (stores.live.follow(), service.business.follow())
+            await stack.enter_async_context(in_background(feed.run(), erasures.run(), *follow))
             yield
 
     shared = {**limits.dependencies, **storage.dependencies}

@@ -110,7 +110,7 @@ def _register_cached(
     bus.register_cached(GetChildSeries, series)
     bus.register_cached(GetChildrenByParent, family)
     bus.register_cached(SearchChildren, search)
-    system = GetSystemAnalyticsHandler(store, settings.ttl_system_analytics_seconds)
+    system = GetSystemAnalyticsHandler(store, clock, settings.ttl_system_analytics_seconds)
     bus.register_cached(GetSystemAnalytics, system)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
-from query_service.read_store.live_generation import LiveGeneration, reading
+from query_service.read_store.business_figures import BusinessFigures
+from query_service.read_store.figures_in_mongo import FiguresInMongo
+from query_service.read_store.live_generation import READ_SECONDS, LiveGeneration, reading
 from query_service.read_store.mongo_queries import (
     LONGEST,
     MS_A_MINUTE,
@@ -224,6 +226,12 @@ class MongoReadModels:
         ]
         async with reading():
             return {row["_id"]: int(row["total"]) async for row in aggregate(shards, pipeline)}
+
+    async def figures(self, now: datetime) -> BusinessFigures:
+        most_ms = round(READ_SECONDS * 1_000)
+        counted = FiguresInMongo(self._database, await self._live.kept(), most_ms)
+        async with reading():
+            return await counted.read(now)
 
     async def _collection(self, model: Model) -> MongoCollection:
         return (await self._live.current()).collection(self._database, model)
