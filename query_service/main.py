@@ -29,6 +29,7 @@ from query_service.queries.exporter import ExportCursors, Exporter
 from query_service.registry import Ports, query_bus
 from query_service.settings import CACHE_IN_MEMORY, QuerySettings
 from query_service.shared_answers import SharedAnswers
+from query_service.sql.daily import DailySeries
 from query_service.sql.runner import SqlLimits, SqlRunner
 from query_service.stores import Stores, open_stores
 from shared.audit.process import AuditProcess
@@ -53,6 +54,7 @@ class QueryService:
     registry: CollectorRegistry
     business: BusinessMetrics
     outage: ReadStoreOutage
+    daily: DailySeries
     invalidation: Invalidation
 
     @property
@@ -75,8 +77,10 @@ def wire(
     cursors = ExportCursors(ports.keys.signature_key)
     exporter = Exporter(ports.whole, ports.events, ports.keyring, cursors)
     versions = ProjectedVersions(ports.store.projected_version, time.monotonic)
+    statements = _statements(settings, ports)
+    daily = DailySeries(statements.runner, time.monotonic)
     edge = Edge(
-        bus=query_bus(settings, ports, cache, metrics, outage),
+        bus=query_bus(settings, ports, cache, metrics, outage, daily),
         cache=cache,
         caller=caller,
         tokens=ConsistencyTokens(ports.keys.signature_key),
@@ -85,10 +89,10 @@ def wire(
         max_wait_seconds=settings.max_wait_seconds,
         streams=Streams(settings.max_streams_per_subject),
         exports=Exports(exporter, settings.query_max_exports, metrics),
-        statements=_statements(settings, ports),
+        statements=statements,
     )
     invalidation = Invalidation(cache, versions, ports.keyring)
-    return QueryService(edge, registry, business, outage, invalidation)
+    return QueryService(edge, registry, business, outage, daily, invalidation)
 
 
 def _statements(settings: QuerySettings, ports: Ports) -> Statements:
@@ -128,6 +132,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(stores.close)
             stack.push_async_callback(service.edge.statements.runner.close)
+            stack.push_async_callback(service.daily.close)
             stack.push_async_callback(checks.keys.close)
             stack.push_async_callback(storage.close)
             stack.push_async_callback(pages.close)

@@ -55,12 +55,20 @@ class FiguresInMongo:
         return {one["_id"]: one["count"] async for one in self._found(Model.CHILDREN, pipeline)}
 
     async def _active_children(self, now: datetime) -> dict[str, int]:
-        """A child has one document a day."""
-        pipeline: list[Document] = [
-            {"$match": {"day": {"$in": list(two_days(now))}}},
-            {"$group": {"_id": "$day", "count": {"$sum": 1}}},
-        ]
-        return {one["_id"]: one["count"] async for one in self._found(Model.ACTIVITY, pipeline)}
+        """A child has one document a day. The server's command counts the keys of an index ten
+        times as fast as a pipeline does."""
+        collection = self.live.generation.collection_name(Model.ACTIVITY)
+        counted = {}
+        for day in two_days(now):
+            found = await self.database.command(
+                "count",
+                collection,
+                query={"day": day},
+                readConcern={"level": "majority"},
+                maxTimeMS=self.most_ms,
+            )
+            counted[day] = int(found["n"])
+        return {day: count for day, count in counted.items() if count}
 
     async def _open_violations(self) -> dict[str, OpenViolations]:
         counted = {"_id": "$severity", "count": {"$sum": 1}, "oldest": {"$min": "$at"}}

@@ -32,6 +32,7 @@ from query_service.read_store.searching import search
 from query_service.read_store.violation_filter import QueueEnd, ViolationFilter
 from query_service.read_store.violation_queue import violation_queue
 from query_service.read_store.violations import ListedViolations, ViolationsInMongo, listed_in
+from shared.event_store.commit_documents import within
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Database, Document, aggregate
 from shared.read_models.deliveries import count_deliveries_of
@@ -45,6 +46,10 @@ from shared.read_models.documents import (
     ViolationDocument,
 )
 from shared.read_models.indexes import stale_since
+
+
+FIGURES_SECONDS = 2 * READ_SECONDS
+"""Longest that all figures of business may take together, and READ_SECONDS each of them."""
 
 
 class MongoReadModels:
@@ -230,7 +235,7 @@ class MongoReadModels:
     async def figures(self, now: datetime) -> BusinessFigures:
         most_ms = round(READ_SECONDS * 1_000)
         counted = FiguresInMongo(self._database, await self._live.kept(), most_ms)
-        async with reading():
+        async with within(FIGURES_SECONDS, ReadStoreUnavailable):
             return await counted.read(now)
 
     async def _collection(self, model: Model) -> MongoCollection:

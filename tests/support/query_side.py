@@ -177,6 +177,11 @@ class QuerySide:
         )
         return create_app(self.service.edge, around)
 
+    async def close(self) -> None:
+        """Remove the snapshot of SQL, if one was made."""
+        await self.service.daily.close()
+        await self.service.edge.statements.runner.close()
+
     def connect(self, connected: bool = True) -> None:
         for listener in self.service.listeners:
             listener.connection_changed(connected)

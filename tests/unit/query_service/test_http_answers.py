@@ -266,6 +266,7 @@ async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: Query
         "GetSafetyViolations": None,
         "GetErasureReceipt": None,
         "GetSystemStatus": None,
+        "GetSystemSeries": None,
         "ExportChild": None,
     }
     assert (before["size"], before["hits"], before["misses"]) == (1, 1, 1)
