@@ -47,7 +47,6 @@ from shared.read_models.documents import (
 )
 from shared.read_models.indexes import stale_since
 
-
 FIGURES_SECONDS = 2 * READ_SECONDS
 """Longest that all figures of business may take together, and READ_SECONDS each of them."""
 
