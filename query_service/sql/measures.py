@@ -38,7 +38,8 @@ MEASURES: Sequence[Measure] = (
     Measure(
         "active_children",
         ("active_children",),
-        "  SELECT day, count(DISTINCT child) AS active_children FROM activity GROUP BY day",
+        # a row for each child and day: to tell ten millions apart would take a gigabyte
+        "  SELECT day, count(*) AS active_children FROM activity GROUP BY day",
         is_line=True,
         adds_up=False,
     ),
