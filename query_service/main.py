@@ -61,6 +61,10 @@ class QueryService:
     def listeners(self) -> tuple[FeedListener, ...]:
         return self.invalidation, self.edge.streams
 
+    async def close_statements(self) -> None:
+        await self.daily.close()
+        await self.edge.statements.runner.close()
+
 
 def wire(
     settings: QuerySettings, ports: Ports, cache: QueryCache[Rendered], caller: Caller
@@ -131,8 +135,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(stores.close)
-            stack.push_async_callback(service.edge.statements.runner.close)
-            stack.push_async_callback(service.daily.close)
+            stack.push_async_callback(service.close_statements)
             stack.push_async_callback(checks.keys.close)
             stack.push_async_callback(storage.close)
             stack.push_async_callback(pages.close)

@@ -132,18 +132,6 @@ class ChildSeries(TypedDict):
     days: list[dict[str, Any]]
 
 
-class SystemSeries(TypedDict):
-    """`days`: every UTC day from `first_day` to `last_day`, each with `day`, `registrations`,
-    `active_children`, `conversations`, `messages`, `minutes`, `violations_by_severity`,
-    `resolved_violations` and `hours_to_resolution`, the median (None: none was resolved). `as_of`:
-    everything stored until then is in it; None: unknown."""
-
-    as_of: str | None
-    first_day: str
-    last_day: str
-    days: list[dict[str, Any]]
-
-
 class Recommendation(TypedDict):
     code: str
     text: str

@@ -129,13 +129,10 @@ class TeddyClient(Commands):
 
     async def get_system_series(
         self, first: str | None = None, last: str | None = None
-    ) -> answers.SystemSeries:
-        """UTC days as 2026-11-01, both included, at most 366; without them the last 30. Roles
-        analyst and admin."""
-        params = {"from": first, "to": last}
-        return cast(
-            answers.SystemSeries, await self.ask(path_of("system", "series"), params=params)
-        )
+    ) -> dict[str, Any]:
+        """`days` of the whole system, as of `as_of`; roles analyst and admin. UTC days as
+        2026-11-01, both included, at most 366; without them the last 30."""
+        return await self.ask(path_of("system", "series"), params={"from": first, "to": last})
 
     async def get_system_status(self) -> dict[str, Any]:
         """Whether the read models are up to date, and what stands in the way; role admin."""

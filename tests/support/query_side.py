@@ -179,8 +179,7 @@ class QuerySide:
 
     async def close(self) -> None:
         """Remove the snapshot of SQL, if one was made."""
-        await self.service.daily.close()
-        await self.service.edge.statements.runner.close()
+        await self.service.close_statements()
 
     def connect(self, connected: bool = True) -> None:
         for listener in self.service.listeners:
