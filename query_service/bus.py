@@ -183,6 +183,7 @@ class QueryBus:
             read_at = self.cache.now()
             as_of = await self.as_of()  # before the answer is read: it shows all of that at least
             answer = await self._handlers[type(query)].handle(query, scope)
+            as_of = answer.as_of if answer.from_snapshot else as_of
             rendered = replace(_render(answer), as_of=as_of, read_at=read_at)
             shown = frozenset(map(child_tag, rendered.children))
             tags = answer.mentions | shown

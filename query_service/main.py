@@ -15,6 +15,7 @@ from query_service.api.query_route import Edge
 from query_service.api.sql import SNAPSHOT_WAIT_SECONDS, Statements
 from query_service.api.streams import Streams
 from query_service.bus import ReadStoreOutage, Rendered
+from query_service.business_metrics import BusinessMetrics
 from query_service.cache.answer_server import RedisAnswers
 from query_service.cache.feeds import ChangeFeed, ErasureFeed, FeedListener
 from query_service.cache.freshness import Invalidation, ProjectedVersions, Waits
@@ -28,6 +29,7 @@ from query_service.queries.exporter import ExportCursors, Exporter
 from query_service.registry import Ports, query_bus
 from query_service.settings import CACHE_IN_MEMORY, QuerySettings
 from query_service.shared_answers import SharedAnswers
+from query_service.sql.daily import DailySeries
 from query_service.sql.runner import SqlLimits, SqlRunner
 from query_service.stores import Stores, open_stores
 from shared.audit.process import AuditProcess
@@ -50,12 +52,18 @@ class QueryService:
 
     edge: Edge
     registry: CollectorRegistry
+    business: BusinessMetrics
     outage: ReadStoreOutage
+    daily: DailySeries
     invalidation: Invalidation
 
     @property
     def listeners(self) -> tuple[FeedListener, ...]:
         return self.invalidation, self.edge.streams
+
+    async def close_statements(self) -> None:
+        await self.daily.close()
+        await self.edge.statements.runner.close()
 
 
 def wire(
@@ -66,14 +74,17 @@ def wire(
     PlatformCollector(registry=registry)
     metrics = QueryMetrics(registry)
     metrics.watch(cache, ports.store.away_seconds)
+    business = BusinessMetrics(registry, ports.store, ports.clock)
     outage = ReadStoreOutage(
         ports.store.away_seconds, cache, ports.keyring, settings.cache_seconds_without_read_store
     )
     cursors = ExportCursors(ports.keys.signature_key)
     exporter = Exporter(ports.whole, ports.events, ports.keyring, cursors)
     versions = ProjectedVersions(ports.store.projected_version, time.monotonic)
+    statements = _statements(settings, ports)
+    daily = DailySeries(statements.runner, time.monotonic)
     edge = Edge(
-        bus=query_bus(settings, ports, cache, metrics, outage),
+        bus=query_bus(settings, ports, cache, metrics, outage, daily),
         cache=cache,
         caller=caller,
         tokens=ConsistencyTokens(ports.keys.signature_key),
@@ -82,9 +93,10 @@ def wire(
         max_wait_seconds=settings.max_wait_seconds,
         streams=Streams(settings.max_streams_per_subject),
         exports=Exports(exporter, settings.query_max_exports, metrics),
-        statements=_statements(settings, ports),
+        statements=statements,
     )
-    return QueryService(edge, registry, outage, Invalidation(cache, versions, ports.keyring))
+    invalidation = Invalidation(cache, versions, ports.keyring)
+    return QueryService(edge, registry, business, outage, daily, invalidation)
 
 
 def _statements(settings: QuerySettings, ports: Ports) -> Statements:
@@ -123,13 +135,13 @@ def build_app(settings: QuerySettings) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(stores.close)
-            stack.push_async_callback(service.edge.statements.runner.close)
+            stack.push_async_callback(service.close_statements)
             stack.push_async_callback(checks.keys.close)
             stack.push_async_callback(storage.close)
             stack.push_async_callback(pages.close)
             await stack.enter_async_context(audit.running())
-            works = in_background(feed.run(), erasures.run(), stores.live.follow())
-            await stack.enter_async_context(works)
+            follow = (stores.live.follow(), service.business.follow())
+            await stack.enter_async_context(in_background(feed.run(), erasures.run(), *follow))
             yield
 
     shared = {**limits.dependencies, **storage.dependencies}

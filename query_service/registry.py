@@ -31,12 +31,14 @@ from query_service.queries.get_safety_violations import (
     GetSafetyViolationsHandler,
 )
 from query_service.queries.get_system_analytics import GetSystemAnalytics, GetSystemAnalyticsHandler
+from query_service.queries.get_system_series import GetSystemSeries, GetSystemSeriesHandler
 from query_service.queries.get_system_status import GetSystemStatus, GetSystemStatusHandler
 from query_service.queries.search_children import SearchChildren, SearchChildrenHandler
 from query_service.queries.visible_children import VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
 from query_service.read_store.whole_child import WholeChild
 from query_service.settings import QuerySettings
+from query_service.sql.daily import DailySeries
 from query_service.sql.snapshots import MakeSnapshot
 from shared.clock import Clock
 from shared.event_store.port import EventStore
@@ -68,11 +70,14 @@ def query_bus(
     cache: QueryCache[Rendered],
     metrics: QueryMetrics,
     outage: ReadStoreOutage,
+    daily: DailySeries,
 ) -> QueryBus:
     bus = QueryBus(cache, metrics, as_of=ports.store.projected_through, outage=outage)
     children = VisibleChildren(ports.store, ports.keyring)
     _register_cached(bus, ports, children, settings)
     _register_uncached(bus, ports, children)
+    # keeps what its answers are cut from itself
+    bus.register(GetSystemSeries, GetSystemSeriesHandler(daily, ports.clock))
     return bus
 
 
@@ -111,7 +116,7 @@ def _register_cached(
     bus.register_cached(GetChildSeries, series)
     bus.register_cached(GetChildrenByParent, family)
     bus.register_cached(SearchChildren, search)
-    system = GetSystemAnalyticsHandler(store, settings.ttl_system_analytics_seconds)
+    system = GetSystemAnalyticsHandler(store, clock, settings.ttl_system_analytics_seconds)
     bus.register_cached(GetSystemAnalytics, system)
 
 

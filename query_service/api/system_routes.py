@@ -1,10 +1,11 @@
 """Routes about the whole system, and about the process that answers."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
+from query_service.api.parameters import SeriesDays
 from query_service.api.query_route import (
     FRESHNESS,
     QUERY_HEADERS,
@@ -20,6 +21,7 @@ from query_service.cache.entries import CacheStatistics
 from query_service.queries.answers import AnswerModel
 from query_service.queries.get_operations import GetOperations, Operations
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
+from query_service.queries.get_system_series import GetSystemSeries, SystemSeries
 from query_service.queries.get_system_status import GetSystemStatus, SystemStatus
 from query_service.queries.visible_children import Scope
 from shared.auth.access import operation_of
@@ -43,6 +45,20 @@ system = APIRouter(tags=["system"], route_class=StrictRoute)
 def get_system_analytics() -> GetSystemAnalytics:
     """Numbers of the whole system, of no one in particular."""
     return GetSystemAnalytics()
+
+
+@numbers.get(
+    "/system/series",
+    response_model=SystemSeries,
+    responses={**UNCHANGED, **OF_NO_ONE},
+    openapi_extra=QUERY_HEADERS,
+)
+def get_system_series(days: Annotated[SeriesDays, Query()]) -> GetSystemSeries:
+    """What happened in the whole system, day by day: registrations, active children,
+    conversations, messages, minutes, violations and their resolution. Of the snapshot that SQL
+    statements read, which is minutes old: `as_of` says of when, and no consistency token makes it
+    newer."""
+    return GetSystemSeries(days.first, days.last)
 
 
 @numbers.get(

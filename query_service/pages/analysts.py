@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.types import Send
 
 from query_service.pages.downloads import Download
 from query_service.pages.inner_api import JSON, ApiAnswer, asked, posted
-from query_service.pages.measures import EXAMPLES, PERIODS, all_measures, example
+from query_service.pages.measures import EXAMPLES, PERIODS, example
 from query_service.pages.rendering import HEADERS
 from query_service.pages.sessions import Session
 from query_service.pages.site import (
@@ -27,6 +28,7 @@ from query_service.pages.site import (
 )
 from query_service.pages.sql_answers import SHOWN_ROWS, place_in, plotted, shown
 from shared.auth.access import Role
+from shared.clock import utc_now
 
 HOME = HOMES[Role.ANALYST]
 SQL = f"{HOME}/sql"
@@ -56,8 +58,10 @@ class Analysts:
         """All of the system's numbers, and those of each day of a period. While these cannot be
         had, the page says so and asks again by itself."""
         days = _period(request)
+        today = utc_now().date()
+        period = {"from": str(today - timedelta(days=days - 1)), "to": str(today)}
         numbers, series = await self.site.ask(
-            request, session, asked("system", "analytics"), posted("sql", sql=all_measures(days))
+            request, session, asked("system", "analytics"), asked("system", "series", **period)
         )
         refused = self.site.refused(request, numbers)
         if refused is not None:

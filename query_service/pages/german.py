@@ -1,8 +1,8 @@
 """The texts in German."""
 
 from query_service.pages.german_of_account import ACCOUNT_IN_GERMAN
+from query_service.pages.german_of_analytics import GERMAN as ANALYTICS
 from query_service.pages.texts import Texts
-from query_service.pages.texts_of_analytics import GERMAN as ANALYTICS
 from query_service.pages.texts_of_console import CONSOLE_GERMAN
 from query_service.pages.texts_of_safety import SAFETY_GERMAN
 

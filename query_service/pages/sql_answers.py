@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from query_service.pages.measures import MEASURES
 from query_service.pages.plots import Plot, bars_of, line_of
+from query_service.sql.measures import MEASURES
 
 SHOWN_ROWS, SHOWN_COLUMNS, SHOWN_CHARACTERS = 200, 50, 300
 """Of a table on a page; the rest is for a download."""
@@ -39,13 +39,12 @@ class Series:
 
 
 def plotted(answer: Mapping[str, Any]) -> Series:
-    """Of the API's answer to all measures."""
-    names = [column["name"] for column in answer["columns"]]
-    columns = dict(zip(names, zip(*answer["rows"], strict=True), strict=True))
-    days = [date.fromisoformat(day) for day in columns["day"]]
+    """Of the API's series of days."""
+    days = [date.fromisoformat(each["day"]) for each in answer["days"]]
+    values_of = [{**each, **each["violations_by_severity"]} for each in answer["days"]]
     plots = []
     for measure in MEASURES:
-        own = {name: columns[name] for name in measure.columns}
+        own = {name: [each[name] for each in values_of] for name in measure.columns}
         plot = line_of(days, own) if measure.is_line else bars_of(days, own)
         values = [value for column in own.values() for value in column if value is not None]
         in_all = sum(values) if measure.adds_up else None

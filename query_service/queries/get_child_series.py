@@ -65,7 +65,7 @@ class GetChildSeriesHandler(AboutOneChild):
 
     async def handle(self, query: GetChildSeries, scope: Scope) -> Answer:
         """Raises RequestRefused for a period that ends before it begins, or is too long."""
-        days = _days_of(query, self.clock().date())
+        days = days_of(query.first, query.last, self.clock().date())
         child = await self.children.find(query.child_id, scope)
         first, last = days[0].isoformat(), days[-1].isoformat()
         activity = await self.store.activity(child.id, first, last)
@@ -94,9 +94,10 @@ class GetChildSeriesHandler(AboutOneChild):
         return Answer(series, (child.id,), series.version, ttl=ttl)
 
 
-def _days_of(query: GetChildSeries, today: date) -> list[date]:
-    last = query.last or today
-    first = query.first or last - (USUAL_DAYS - 1) * A_DAY
+def days_of(first: date | None, last: date | None, today: date) -> list[date]:
+    """Raises RequestRefused."""
+    last = last or today
+    first = first or last - (USUAL_DAYS - 1) * A_DAY
     if first > last:
         raise RequestRefused("to", "must not be earlier than `from`", ">= from")
     number = (last - first).days + 1

@@ -3,15 +3,34 @@
 from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import Field
 
 from query_service.cache.entries import EVERYTHING, Tag
 from query_service.queries.answers import AnswerModel, average
+from query_service.queries.figures import (
+    DayFigures,
+    NotificationFigures,
+    ResolutionFigures,
+    days_of,
+    notifications_of,
+    open_by_severity,
+    resolutions_of,
+)
 from query_service.queries.query import Answer, Query
 from query_service.queries.visible_children import Scope
+from query_service.read_store.business_figures import BusinessFigures
 from query_service.read_store.port import ReadModelDatabase
+from shared.clock import Clock
+from shared.events.child import AlertChannel, Severity
+from shared.read_models.deliveries import DeliveryState
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
+
+TTL_WHILE_PENDING = 60.0
+"""Seconds that an answer is kept at most which counts a notification under way."""
+
+UNKNOWN = "null while the read models are those of projections before 7."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +62,43 @@ class SystemAnalytics(AnswerModel):
     averages: SystemAverages
     safety_distribution: dict[SafetyStatus, int] = Field(description="Of active children.")
     engagement_distribution: dict[EngagementLevel, int] = Field(description="Of active children.")
+    days: list[DayFigures] = Field(description="Yesterday and today, in UTC.")
+    open_violations_by_severity: dict[Severity, int] | None = Field(
+        description=f"Severity to number of unresolved violations; {UNKNOWN}"
+    )
+    resolutions_by_severity: dict[Severity, ResolutionFigures] | None = Field(
+        description=f"Of violations resolved in the last 30 days; {UNKNOWN}"
+    )
+    notifications: dict[AlertChannel, NotificationFigures] = Field(
+        description="Channel to what became of the notifications about violations of the last 30 "
+        "days."
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class GetSystemAnalyticsHandler:
     store: ReadModelDatabase
+    clock: Clock
     ttl: float
 
     def cache_key(self, query: GetSystemAnalytics) -> Hashable:
-        return query
+        # at midnight today is another day, whatever life the answer has left
+        return query, self.clock().date()
 
     def tags(self, _query: GetSystemAnalytics) -> frozenset[Tag]:
         return frozenset({EVERYTHING})
 
     async def handle(self, _query: GetSystemAnalytics, _scope: Scope) -> Answer:
-        return Answer(_analytics(Counter(await self.store.system_counters())), children=())
+        now = self.clock()
+        figures = await self.store.figures(now)
+        content = _analytics(Counter(await self.store.system_counters()), figures, now)
+        # what becomes of a notification drops no answer
+        pending = any(state == DeliveryState.PENDING for _, state in figures.deliveries)
+        ttl = TTL_WHILE_PENDING if pending else self.ttl
+        return Answer(content, children=(), ttl=ttl)
 
 
-def _analytics(count: Counter[str]) -> SystemAnalytics:
+def _analytics(count: Counter[str], figures: BusinessFigures, now: datetime) -> SystemAnalytics:
     children = {status: count[f"children_{status}"] for status in ChildStatus}
     accounts = children[ChildStatus.ACTIVE] + children[ChildStatus.DEACTIVATED]
     totals = SystemTotals(
@@ -80,4 +118,8 @@ def _analytics(count: Counter[str]) -> SystemAnalytics:
         ),
         safety_distribution={status: count[f"safety_{status}"] for status in SafetyStatus},
         engagement_distribution={level: count[f"engagement_{level}"] for level in EngagementLevel},
+        days=days_of(figures, now),
+        open_violations_by_severity=open_by_severity(figures),
+        resolutions_by_severity=resolutions_of(figures),
+        notifications=notifications_of(figures),
     )

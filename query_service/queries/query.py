@@ -3,6 +3,7 @@
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -25,13 +26,16 @@ class Answer:
     no default, so that no handler can forget them. `version` is the child's, where the answer is
     about one child; `mentions` are tags that only the answer reveals: it is dropped when they
     change, too. `ttl`: seconds that it is kept at most, where it grows old sooner than others of
-    its handler."""
+    its handler. `from_snapshot`: it was not read just now, but shows all that was stored until
+    `as_of`; None: nobody knows."""
 
     content: BaseModel
     children: tuple[str, ...]
     version: int | None = None
     mentions: frozenset[Tag] = frozenset()
     ttl: float = math.inf
+    from_snapshot: bool = False
+    as_of: datetime | None = None
 
     @property
     def life(self) -> float:

@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
-from query_service.read_store.live_generation import LiveGeneration, reading
+from query_service.read_store.business_figures import BusinessFigures
+from query_service.read_store.figures_in_mongo import FiguresInMongo
+from query_service.read_store.live_generation import READ_SECONDS, LiveGeneration, reading
 from query_service.read_store.mongo_queries import (
     LONGEST,
     MS_A_MINUTE,
@@ -30,6 +32,7 @@ from query_service.read_store.searching import search
 from query_service.read_store.violation_filter import QueueEnd, ViolationFilter
 from query_service.read_store.violation_queue import violation_queue
 from query_service.read_store.violations import ListedViolations, ViolationsInMongo, listed_in
+from shared.event_store.commit_documents import within
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Database, Document, aggregate
 from shared.read_models.deliveries import count_deliveries_of
@@ -44,6 +47,9 @@ from shared.read_models.documents import (
 )
 from shared.read_models.indexes import stale_since
 from shared.read_models.operation_states import OperationStanding, newest_operations
+
+FIGURES_SECONDS = 2 * READ_SECONDS
+"""Longest that all figures of business may take together, and READ_SECONDS each of them."""
 
 
 class MongoReadModels:
@@ -229,6 +235,12 @@ class MongoReadModels:
         ]
         async with reading():
             return {row["_id"]: int(row["total"]) async for row in aggregate(shards, pipeline)}
+
+    async def figures(self, now: datetime) -> BusinessFigures:
+        most_ms = round(READ_SECONDS * 1_000)
+        counted = FiguresInMongo(self._database, await self._live.kept(), most_ms)
+        async with within(FIGURES_SECONDS, ReadStoreUnavailable):
+            return await counted.read(now)
 
     async def _collection(self, model: Model) -> MongoCollection:
         return (await self._live.current()).collection(self._database, model)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from query_service.read_store.business_figures import BusinessFigures
 from query_service.read_store.operations import Operations
 from query_service.read_store.violation_filter import QueueEnd, ViolationFilter
 from shared.event_store.port import StoreUnavailable
@@ -248,3 +249,6 @@ class ReadModelDatabase(Protocol):
 
     async def system_counters(self) -> dict[str, int]:
         """The counters of SystemDocument, summed over all shards."""
+
+    async def figures(self, now: datetime) -> BusinessFigures:
+        """What is counted of the whole system by day, severity and channel."""

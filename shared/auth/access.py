@@ -214,6 +214,8 @@ ACCESS: Mapping[str, Rule] = {
     "ExportChild": Rule(EXPORT, parent=OWN_FAMILY),
     "FollowFamily": Rule(STREAM, parent=OWN_FAMILY, safety_officer=ALL),
     "GetSystemAnalytics": Rule(QUERIES, safety_officer=NUMBERS, analyst=NUMBERS, admin=NUMBERS),
+    # of the snapshot that statements read
+    "GetSystemSeries": Rule(QUERIES, analyst=NUMBERS, admin=NUMBERS),
     # officers look after children, whom it names nowhere; what it can ask is no part of their work
     "RunSql": Rule(SQL, analyst=NUMBERS, admin=NUMBERS),
     "GetSystemStatus": Rule(QUERIES),

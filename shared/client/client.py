@@ -127,6 +127,13 @@ class TeddyClient(Operations):
     async def get_system_analytics(self) -> dict[str, Any]:
         return await self.ask(path_of("system", "analytics"))
 
+    async def get_system_series(
+        self, first: str | None = None, last: str | None = None
+    ) -> dict[str, Any]:
+        """`days` of the whole system, as of `as_of`; roles analyst and admin. UTC days as
+        2026-11-01, both included, at most 366; without them the last 30."""
+        return await self.ask(path_of("system", "series"), params={"from": first, "to": last})
+
     async def get_system_status(self) -> dict[str, Any]:
         """Whether the read models are up to date, and what stands in the way; role admin."""
         return await self.ask(path_of("system", "status"))

@@ -117,7 +117,7 @@ async def ensure_delivery_indexes(database: Database) -> None:
         [("alert_id", 1)],
         [("event_id", 1)],
         [("child_id", 1), ("state", 1)],
-        [("raised_at", 1)],
+        [("raised_at", 1), ("channel", 1), ("state", 1)],
     )
     for key in keys:
         await deliveries(database).create_index(key)
@@ -153,3 +153,16 @@ async def count_deliveries_of(database: Database, child_id: str) -> dict[str, in
         {"$group": {"_id": "$state", "count": {"$sum": 1}}},
     ]
     return {one["_id"]: one["count"] async for one in aggregate(deliveries(database), stages)}
+
+
+async def count_deliveries_since(
+    database: Database, since: datetime, most_ms: int
+) -> dict[tuple[str, str], int]:
+    """How many of the alerts raised since then are in which state, by channel and state; without
+    those of which there are none. Reads the index alone, for at most `most_ms`."""
+    stages: list[Document] = [
+        {"$match": {"raised_at": {"$gte": since}}},
+        {"$group": {"_id": {"channel": "$channel", "state": "$state"}, "count": {"$sum": 1}}},
+    ]
+    found = aggregate(deliveries(database), stages, maxTimeMS=most_ms)
+    return {(one["_id"]["channel"], one["_id"]["state"]): one["count"] async for one in found}

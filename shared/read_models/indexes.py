@@ -1,7 +1,7 @@
 """Indexes of the read models, and the marks of dead-lettered children."""
 
 from collections.abc import Collection as AnyCollection
-from datetime import datetime
+from datetime import UTC, datetime
 
 from shared.mongo import Database, Document
 from shared.read_models.documents import Model
@@ -35,6 +35,9 @@ BY_ASSIGNEE: Key = [("assignee", 1), *BY_OUTCOME]
 """One order of all violations for each outcome (none: it is open) and severity, of whoever or of
 one assignee (query_service/read_store/violation_queue.py)."""
 
+BY_RESOLUTION: Key = [("resolved_at", 1), ("severity", 1), ("at", 1)]
+"""Of the resolved ones: how long that took is read from the index alone."""
+
 INDEXES: dict[Model, list[Key]] = {
     Model.CHILDREN: [NEWEST_FIRST, BY_PARENT, BY_NAME, BY_STATUS, BY_AGE],
     Model.CONVERSATIONS: [[("child_id", 1), ("started_at", -1), ("_id", 1)]],
@@ -60,13 +63,14 @@ FORMER: dict[Model, list[Key]] = {
 _FEW_HAVE = {Model.ALERTS: "awaits_live"}
 """Fields that hardly any document has, by which those are found that do."""
 
-_FEW_MEET: dict[Model, tuple[Key, Document]] = {
-    Model.CHILDREN: (BY_OPEN, OPEN),
-    Model.CONVERSATIONS: ([("child_id", 1), ("started_at", 1)], {"ended_at": None}),
-    Model.VIOLATIONS: (BY_ASSIGNEE, {"assignee": {"$gt": ""}}),
-}
-"""Conditions that few documents meet: children with open violations, conversations that go on,
-violations that were assigned."""
+_FEW_MEET: list[tuple[Model, Key, Document]] = [
+    (Model.CHILDREN, BY_OPEN, OPEN),
+    (Model.CONVERSATIONS, [("child_id", 1), ("started_at", 1)], {"ended_at": None}),
+    (Model.VIOLATIONS, BY_ASSIGNEE, {"assignee": {"$gt": ""}}),
+    (Model.VIOLATIONS, BY_RESOLUTION, {"resolved_at": {"$gt": datetime(1970, 1, 1, tzinfo=UTC)}}),
+]
+"""Conditions that not every document meets: children with open violations, conversations that go
+on, violations that were assigned, or resolved."""
 
 
 async def ensure_read_model_indexes(database: Database, generation: Generation) -> None:
@@ -78,7 +82,7 @@ async def ensure_read_model_indexes(database: Database, generation: Generation) 
             await generation.collection(database, model).create_index(key)
     for model, name in _FEW_HAVE.items():
         await generation.collection(database, model).create_index([(name, 1)], sparse=True)
-    for model, (key, condition) in _FEW_MEET.items():
+    for model, key, condition in _FEW_MEET:
         await generation.collection(database, model).create_index(
             key, partialFilterExpression=condition
         )

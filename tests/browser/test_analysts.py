@@ -37,7 +37,7 @@ async def opened(context: BrowserContext, state: StackState, complaints: list[st
     token = callers.token(state, Role.ANALYST, "analyst-1")
     await page.goto(f"{state.environment['TEDDY_QUERY_URL']}/sign-in#{token}")
     await page.wait_for_url("**/analytics")
-    await expect(page.locator("svg.plot")).to_have_count(6, timeout=2 * SOON)
+    await expect(page.locator("svg.plot")).to_have_count(8, timeout=2 * SOON)
     return page
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from query_service.read_store.business_figures import BusinessFigures
 from query_service.read_store.operations import Operations
 from query_service.read_store.port import (
     TOO_OLD_FOR_A_QUEUE,
@@ -38,6 +39,7 @@ from shared.read_models.generations import (
     KeptGeneration,
 )
 from shared.read_models.operation_states import OperationStanding
+from tests.fakes.business_figures import figures_of
 from tests.fakes.violation_queue import queue_of
 
 T = TypeVar("T")
@@ -206,6 +208,16 @@ class MemoryReadModels:
         for shard in self.system.values():
             total.update(shard["counters"])
         return dict(total)
+
+    async def figures(self, now: datetime) -> BusinessFigures:
+        knows = self.projections >= VIOLATIONS_APART
+        return figures_of(
+            self._visible(),
+            self.activity_days.values(),
+            self.violations.values() if knows else None,
+            self.deliveries.values(),
+            now,
+        )
 
     def _visible(self) -> Iterable[ChildDocument]:
         return (child for child in self.children.values() if child["status"] in VISIBLE_STATUSES)

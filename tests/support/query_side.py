@@ -177,6 +177,10 @@ class QuerySide:
         )
         return create_app(self.service.edge, around)
 
+    async def close(self) -> None:
+        """Remove the snapshot of SQL, if one was made."""
+        await self.service.close_statements()
+
     def connect(self, connected: bool = True) -> None:
         for listener in self.service.listeners:
             listener.connection_changed(connected)

@@ -9,6 +9,7 @@ import duckdb
 from query_service.sql.snapshots import MakeSnapshot
 from query_service.sql.tables import TABLES
 
+AS_OF = "2026-11-26T12:00:00.000Z"
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 """Of each table."""
 
@@ -25,6 +26,6 @@ def snapshot_of(rows: Rows) -> MakeSnapshot:
                 for row in rows.get(table.name, ()):
                     values = [row.get(each.name) for each in table.columns]
                     database.execute(f"INSERT INTO {table.name} VALUES ({places})", values)
-        return "2026-11-26T12:00:00.000Z"
+        return AS_OF
 
     return make

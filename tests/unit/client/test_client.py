@@ -215,6 +215,14 @@ async def test_a_problem_names_the_fields_and_a_refusal_without_a_document_is_on
             await client.get_system_analytics()
 
 
+async def test_days_of_the_system_are_asked_for_by_their_parameters():
+    api = Api(httpx2.Response(200, json={"days": []}))
+    async with api.client() as client:
+        assert await client.get_system_series("2026-11-01") == {"days": []}
+    (sent,) = api.requests
+    assert (sent.url.path, dict(sent.url.params)) == ("/v1/system/series", {"from": "2026-11-01"})
+
+
 async def test_sql_is_sent_as_it_is_and_its_rows_come_with_their_columns():
     rows = {"columns": [{"name": "n", "type": "BIGINT"}], "rows": [[7]], "truncated": False}
     api = Api(httpx2.Response(200, json={**rows, "as_of": None}))

@@ -12,9 +12,11 @@ from pydantic_settings import BaseSettings
 from deploy.checks.configuration import main, table, with_generated
 from projection_worker.consuming.progress import WorkerMetrics
 from projection_worker.notifications.metrics import NotificationMetrics
+from query_service.business_metrics import BusinessMetrics
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
 from shared.clock import utc_now
+from tests.fakes.read_store import MemoryReadModels
 
 BEGIN, END = "<!-- settings: begin -->\n", "<!-- settings: end -->\n"
 
@@ -72,13 +74,21 @@ STALE = (
     "teddy_worker_findings",
     "teddy_worker_lag_seconds",
 )
+BUSINESS = (
+    "teddy_active",
+    "teddy_children",
+    "teddy_open",
+    "teddy_recent",
+    "teddy_registrations",
+)
 FINDINGS = ("waits for a rebuild", "read models are", "topic ", "degraded")
 PAGE = Path(__file__).parents[3] / "docs" / "monitoring.md"
 
 
-def test_every_metric_on_the_page_is_one_of_the_worker_or_the_query_api():
+async def test_every_metric_on_the_page_is_one_of_the_worker_or_the_query_api():
     # given
     registry = CollectorRegistry()
+    await BusinessMetrics(registry, MemoryReadModels(), utc_now).refresh()
     metrics = WorkerMetrics(registry)
     metrics.retry("OperationFailure 50")
     notifications = NotificationMetrics(registry)
@@ -91,6 +101,7 @@ def test_every_metric_on_the_page_is_one_of_the_worker_or_the_query_api():
     # then
     assert named
     assert named <= there
+    assert {name for name in there if name.startswith(BUSINESS)} <= named
 
 
 def test_every_number_that_tells_of_something_stale_has_an_alert():

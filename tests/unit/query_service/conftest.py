@@ -1,8 +1,12 @@
+from collections.abc import AsyncIterator
+
 import pytest
 
 from tests.support.query_side import QuerySide
 
 
 @pytest.fixture
-def side() -> QuerySide:
-    return QuerySide()
+async def side() -> AsyncIterator[QuerySide]:
+    side = QuerySide()
+    yield side
+    await side.close()

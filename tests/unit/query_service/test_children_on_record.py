@@ -1,6 +1,6 @@
 """Whose data is shown: in the audit trail before it is sent, and each child exactly once."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import httpx2
 import pytest
@@ -31,6 +31,7 @@ ON_RECORD: Mapping[str, tuple[str, set[str]]] = {
     "/v1/parents/{parent_id}/stream": ("/v1/parents/p-1/stream", {MIA, LEO}),
     "/v1/safety-violations": ("/v1/safety-violations", {MIA}),
     "/v1/system/analytics": ("/v1/system/analytics", set()),
+    "/v1/system/series": ("/v1/system/series", set()),
     "/v1/system/status": ("/v1/system/status", set()),
     "/v1/system/operations": ("/v1/system/operations", set()),
     "/v1/sql/tables": ("/v1/sql/tables", set()),
@@ -41,7 +42,7 @@ ON_RECORD: Mapping[str, tuple[str, set[str]]] = {
 
 
 @pytest.fixture
-async def side() -> QuerySide:
+async def side() -> AsyncIterator[QuerySide]:
     """Two children of one parent, with texts that name a third as JSON would."""
     side = QuerySide()
     other = {"child_id": STRANGER, "friends": [{"child_id": STRANGER}]}
@@ -55,7 +56,8 @@ async def side() -> QuerySide:
     side.alert("a-2", parent_id="p-1", child_id=LEO)
     await side.list_as_erased(ERASED)
     side.service.edge.streams.close()  # an open stream would never end its answer
-    return side
+    yield side
+    await side.close()
 
 
 def test_every_route_that_reads_is_asked_here(side: QuerySide):

@@ -8,9 +8,15 @@ from typing import Any
 import orjson
 import pytest
 
-from query_service.pages.measures import EXAMPLES, MEASURES, PERIODS, all_measures, example
+from query_service.pages.measures import EXAMPLES, PERIODS, example
 from query_service.pages.sql_answers import Series, plotted
+from query_service.queries.get_system_series import GetSystemSeries, GetSystemSeriesHandler
+from query_service.queries.visible_children import Scope
+from query_service.sql.daily import DailySeries
+from query_service.sql.measures import MEASURES
 from query_service.sql.runner import SqlFormat, SqlLimits, SqlRunner
+from shared.clock import utc_now
+from tests.support.query_side import ANALYST
 from tests.support.sql_snapshot import snapshot_of
 
 NOW = datetime.now(UTC).replace(tzinfo=None, hour=12, minute=0, second=0, microsecond=0)
@@ -33,11 +39,11 @@ CHILDREN = [
     {"child": 3, "status": "deactivated", "registered_at": ago(2, 23), "conversations": 0},
 ]
 ACTIVITY = [
-    {"child": 1, "day": on(400), "conversations": 9, "minutes": 90.0},
-    {"child": 1, "day": on(29), "conversations": 3, "minutes": 12.25},
-    {"child": 1, "day": on(1), "conversations": 1, "minutes": 0.0},
-    {"child": 2, "day": on(1), "conversations": 1, "minutes": 7.5},
-    {"child": 3, "day": on(2), "conversations": 0, "minutes": 0.0},
+    {"child": 1, "day": on(400), "conversations": 9, "messages": 90, "minutes": 90.0},
+    {"child": 1, "day": on(29), "conversations": 3, "messages": 7, "minutes": 12.25},
+    {"child": 1, "day": on(1), "conversations": 1, "messages": 0, "minutes": 0.0},
+    {"child": 2, "day": on(1), "conversations": 1, "messages": 5, "minutes": 7.5},
+    {"child": 3, "day": on(2), "conversations": 0, "messages": 0, "minutes": 0.0},
 ]
 VIOLATIONS = [
     {"child": 1, "severity": "low", "happened_at": ago(3, 10), "resolved_at": ago(3, 12)},
@@ -62,7 +68,11 @@ async def answer(runner: SqlRunner, sql: str) -> dict[str, Any]:
 
 
 async def series(runner: SqlRunner, days: int) -> Series:
-    return plotted(await answer(runner, all_measures(days)))
+    """As the page shows what the API answers."""
+    handler = GetSystemSeriesHandler(DailySeries(runner, time.monotonic), utc_now)
+    asked = GetSystemSeries(utc_now().date() - timedelta(days=days - 1))
+    found = await handler.handle(asked, Scope.of(ANALYST, "GetSystemSeries"))
+    return plotted(found.content.model_dump(mode="json"))
 
 
 def something(series: Series, name: str) -> dict[date, dict[str, float | None]]:
@@ -83,12 +93,14 @@ async def test_each_day_has_what_happened_on_it(runner: SqlRunner):
         on(29): {"conversations": 3},
         on(1): {"conversations": 2},
     }
+    assert something(found, "messages") == {on(29): {"messages": 7}, on(1): {"messages": 5}}
     assert something(found, "minutes") == {on(29): {"minutes": 12.3}, on(1): {"minutes": 7.5}}
     assert something(found, "violations") == {
         on(4): {"low": 1, "medium": 0, "high": 0, "critical": 0},
         on(3): {"low": 1, "medium": 0, "high": 1, "critical": 1},
     }
-    assert something(found, "hours_to_resolution") == {on(3): {"hours": 2.0}}
+    assert something(found, "resolved_violations") == {on(3): {"resolved_violations": 3}}
+    assert something(found, "hours_to_resolution") == {on(3): {"hours_to_resolution": 2.0}}
 
 
 @pytest.mark.parametrize("days", PERIODS)
@@ -126,12 +138,11 @@ async def test_sums_are_those_of_the_tables(runner: SqlRunner):
 
 
 @pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.name)
-async def test_each_measure_alone_says_the_same_as_all_together(runner: SqlRunner, measure):
+async def test_each_measure_opened_as_sql_says_the_same_as_its_plot(runner: SqlRunner, measure):
     alone = await answer(runner, example(measure.name, 90))
-    together = await answer(runner, all_measures(90))
-    names = [column["name"] for column in together["columns"]]
-    places = [names.index(column["name"]) for column in alone["columns"]]
-    assert alone["rows"] == [[row[place] for place in places] for row in together["rows"]]
+    (plot,) = (one.plot for one in (await series(runner, 90)).plots if one.name == measure.name)
+    assert [column["name"] for column in alone["columns"]] == ["day", *measure.columns]
+    assert alone["rows"] == [[day.day.isoformat(), *day.values.values()] for day in plot.days]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
