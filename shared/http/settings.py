@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from shared.auth.access import RateClass
+from shared.http.addresses import is_trustworthy
 from shared.http.request_context import Network, networks_of
 from shared.settings import ObservabilitySettings
 
@@ -37,25 +37,6 @@ class Exposure:
     documentation: bool = False
     behind_tls: bool = False
     trusted_proxies: tuple[Network, ...] = ()
-
-
-def is_trustworthy(url: str) -> bool:
-    """https, or http that does not leave this machine."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        return False
-    if not host:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def is_url(url: str, schemes: Sequence[str]) -> bool:
