@@ -56,9 +56,9 @@ class BegunSignIns:
             return None
         try:
             opened = self._box.decrypt_at_time(sealed, SECONDS, int(self._now()))
-        except (InvalidToken, ValueError):
+            return Begun(**orjson.loads(opened))
+        except (InvalidToken, ValueError, TypeError):  # forged, too old, or of another release
             return None
-        return Begun(**orjson.loads(opened))
 
     def keep(self, begun: Begun, response: Response) -> None:
         """In place of what the browser began before."""

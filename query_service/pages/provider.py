@@ -35,6 +35,9 @@ ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 """Of ID tokens. Those with a shared secret, or none, are not among them, whoever offers them."""
 
 CODE = re.compile(r"[!-~]{1,2048}")
+MOST_LOGGED = 64
+"""Characters of the word that the provider has for its refusal."""
+
 SECRET_IN_HEADER, SECRET_IN_BODY = "client_secret_basic", "client_secret_post"
 
 
@@ -132,7 +135,8 @@ class Provider:
 
     async def _judge(self, app: StarletteOAuth2App, tokens: Any, nonce: str) -> None:
         """Raises AnswerNotTrusted."""
-        if not all(isinstance(tokens.get(name), str) for name in ("access_token", "id_token")):
+        given = [tokens.get(name) for name in ("access_token", "id_token")]
+        if not all(isinstance(token, str) and token.isascii() for token in given):
             raise AnswerNotTrusted("an access token and an ID token are needed")
         # the library compares `aud` with nothing by itself
         needed = {
@@ -206,6 +210,6 @@ async def _in_time() -> AsyncIterator[None]:
         async with time_limit(SECONDS):
             yield
     except OAuthError as error:
-        raise CodeRefused("no tokens for it") from error
+        raise CodeRefused(str(error.error)[:MOST_LOGGED]) from error
     except (httpx2.HTTPError, TimeoutError, OSError, ValidationError, ValueError) as error:
         raise ProviderAway(type(error).__name__) from error

@@ -41,6 +41,9 @@ STATUSES: Mapping[Failure, int] = {
 began no such sign-in, too long ago, or finished it. `refused`: the provider gave no tokens.
 `distrusted`: what it gave is not for this sign-in. `unfit`: its access token is not one of ours."""
 
+OF_ANYBODY: frozenset[Failure] = frozenset({"denied", "unknown"})
+"""What no operator needs to look into, and anybody could fill a log with."""
+
 RETRY_SECONDS = "5"
 
 log = structlog.get_logger(__name__)
@@ -130,11 +133,9 @@ class ProviderSignIn:
     def _failed(
         self, request: Request, failed: Failed, cause: BaseException | None = None
     ) -> Response:
-        log.warning(
-            "sign_in_failed",
-            failure=failed.failure,
-            reason=failed.why_unfit or (None if cause is None else str(cause)),
-        )
+        if failed.failure not in OF_ANYBODY:
+            reason = failed.why_unfit or (str(cause) if cause else None)
+            log.warning("sign_in_failed", failure=failed.failure, reason=reason)
         response = self._renderer.page(
             request,
             "sign_in_failed.html",

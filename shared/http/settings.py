@@ -55,8 +55,8 @@ class TokenLifeSettings(ObservabilitySettings):
     token_most_life_seconds: float = Field(
         7 * 86_400.0,
         gt=0,
-        description="Longest allowed time between `nbf` and `exp`; a token cannot be revoked "
-        "earlier.",
+        description="Longest allowed time between `nbf`, or `iat` without it, and `exp`; a token "
+        "cannot be revoked earlier.",
     )
 
 

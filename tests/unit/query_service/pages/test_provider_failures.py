@@ -99,6 +99,12 @@ async def test_an_id_token_of_another_key(at_provider: ProviderSide):
         assert is_refusal(await at_provider.sign_in(browser), 502, ENGLISH.distrusted)
 
 
+async def test_an_id_token_of_no_key_though_the_provider_offers_that(at_provider: ProviderSide):
+    at_provider.provider.unsigned = True
+    async with at_provider.browser() as browser:
+        assert is_refusal(await at_provider.sign_in(browser), 502, ENGLISH.distrusted)
+
+
 UNSIGNED = "eyJhbGciOiJub25lIn0.e30."
 TOKENS: list[dict[str, Any]] = [
     {"id_token": None},
@@ -107,6 +113,7 @@ TOKENS: list[dict[str, Any]] = [
     {"id_token": UNSIGNED},
     {"access_token": None},
     {"access_token": {"a": 1}},
+    {"access_token": "\ud800"},
 ]
 
 
