@@ -23,7 +23,10 @@ from query_service.cache.journal import FeedJournal
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
 from query_service.pages.account_forms import Notice
-from query_service.pages.app import ServedPages
+from query_service.pages.begun_sign_ins import BegunSignIns
+from query_service.pages.provider import Client, Provider
+from query_service.pages.provider_sign_in import CALLBACK, AtProvider
+from query_service.pages.served_pages import ServedPages
 from query_service.pages.sessions import Sessions
 from query_service.queries.exporter import ExportCursors, Exporter
 from query_service.registry import Ports, query_bus
@@ -161,7 +164,25 @@ def _pages(settings: QuerySettings, verifier: TokenVerifier, keys: KeyFile) -> S
     version, url = settings.pages_notice_version, settings.pages_notice_url
     method = settings.pages_consent_method
     notice = Notice(version, url, method) if version and url and method else None
-    return ServedPages(settings.pages_command_url, sessions, notice)
+    at_provider = _at_provider(settings, keys)
+    return ServedPages(settings.pages_command_url, sessions, notice, at_provider)
+
+
+def _at_provider(settings: QuerySettings, keys: KeyFile) -> AtProvider | None:
+    issuer, client_id = settings.pages_oidc_issuer, settings.pages_oidc_client_id
+    secret, here = settings.pages_oidc_client_secret, settings.pages_public_url
+    if not (issuer and client_id and secret and here):
+        return None
+    client = Client(
+        issuer,
+        client_id,
+        secret.get_secret_value(),
+        settings.pages_oidc_scopes,
+        f"{here}{CALLBACK}",
+        settings.token_leeway_seconds,
+    )
+    begun = BegunSignIns(keys.signature_key, behind_tls=settings.behind_tls)
+    return AtProvider(Provider(client, time.monotonic), begun)
 
 
 @dataclass(frozen=True, slots=True)

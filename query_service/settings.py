@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from query_service.sign_in_settings import SignInSettings
 from shared.audit.settings import AuditSettings
 from shared.events.child import ConsentMethod
 from shared.http.settings import (
@@ -32,6 +33,7 @@ class QuerySettings(
     TokenSettings,
     RateLimitSettings,
     AuditSettings,
+    SignInSettings,
     HttpSettings,
 ):
     """The query API. It reads the event store only to export a child."""
@@ -166,6 +168,12 @@ class QuerySettings(
         if any(parts) and not all(parts):
             needed = "TEDDY_PAGES_NOTICE_URL and TEDDY_PAGES_CONSENT_METHOD"
             raise ValueError(f"set TEDDY_PAGES_NOTICE_VERSION, {needed}, or none of them")
+        return self
+
+    @model_validator(mode="after")
+    def _pages_to_sign_in_to(self) -> Self:
+        if self.pages_oidc_issuer is not None and self.pages_command_url is None:
+            raise ValueError("TEDDY_PAGES_OIDC_ISSUER needs pages: set TEDDY_PAGES_COMMAND_URL")
         return self
 
     @field_validator("pages_command_url", "pages_notice_url")

@@ -28,6 +28,7 @@ GROUPS: tuple[type[BaseSettings], ...] = (
 
 ANY_ADDRESS, ANY_FILE = f"{plans.LOOPBACK}:1", "any"
 ANY_MONGO = mongo_url(ANY_ADDRESS)
+PAGE_URLS = ("TEDDY_PAGES_COMMAND_URL", "TEDDY_PAGES_PUBLIC_URL")
 KEY_FILES = ("TEDDY_KEY_FILE", "TEDDY_JWKS_FILE", "TEDDY_PROOF_KEY_FILE", "TEDDY_PROOF_KEYS_FILE")
 """What the stack makes and sets, whatever its operator's environment says."""
 
@@ -44,7 +45,8 @@ def check_settings(*, servers_only: bool = False) -> None:
 def _check_services(environment: Mapping[str, str]) -> None:
     urls = dict.fromkeys(plans.MONGO_URLS, ANY_MONGO) | {plans.KAFKA_BOOTSTRAP: ANY_ADDRESS}
     started = {name: url for name, url in urls.items() if not environment.get(name)}
-    set_by_stack = {**started, **dict.fromkeys(KEY_FILES, ANY_FILE)}
+    others = dict.fromkeys(KEY_FILES, ANY_FILE) | dict.fromkeys(PAGE_URLS, f"http://{ANY_ADDRESS}")
+    set_by_stack = {**started, **others}
     given = {name.removeprefix("TEDDY_").lower(): value for name, value in set_by_stack.items()}
     for group in GROUPS:
         load_settings(group, **given)

@@ -149,6 +149,7 @@ class Supervisor:
         environment |= NOTICE
         environment["TEDDY_QUERY_URL"] = f"http://{plans.LOOPBACK}:{ports['query']}"
         environment["TEDDY_PUBLIC_QUERY_URL"] = environment["TEDDY_QUERY_URL"]
+        environment["TEDDY_PAGES_PUBLIC_URL"] = environment["TEDDY_QUERY_URL"]
         return [
             plans.service_plan(name, self._folder, port, environment)
             for name, port in ports.items()

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 
 import structlog
-from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +18,14 @@ from query_service.pages.families import HOME, Families
 from query_service.pages.inner_api import InnerApi, only_hang_up
 from query_service.pages.officers import FAMILY, Officers
 from query_service.pages.operators import Operators
+from query_service.pages.provider_sign_in import (
+    AT_PROVIDER,
+    CALLBACK,
+    AtProvider,
+    ProviderSignIn,
+    link,
+    wanted,
+)
 from query_service.pages.received_forms import read_form
 from query_service.pages.rendering import HEADERS, Renderer, led_to
 from query_service.pages.sessions import Session, Sessions, is_from_here, is_own_form
@@ -53,9 +60,15 @@ class Pages:
     """Answers what is a page's, and leaves every other request to `app`, as it came."""
 
     def __init__(
-        self, app: ASGIApp, sessions: Sessions, commands: CommandApi, notice: Notice | None = None
+        self,
+        app: ASGIApp,
+        sessions: Sessions,
+        commands: CommandApi,
+        notice: Notice | None = None,
+        at_provider: AtProvider | None = None,
     ) -> None:
         self._app = app
+        self._at_provider = at_provider
         self._notice = notice
         self._sessions = sessions
         self._renderer = Renderer(behind_tls=sessions.behind_tls)
@@ -89,11 +102,29 @@ class Pages:
             Route("/assets/{digest}/{name}", self._asset),
             Route(SIGN_IN, self._sign_in_page, methods=["GET"]),
             Route(SIGN_IN, self._sign_in, methods=["POST"]),
+            *self._provider_routes(),
             Route("/sign-out", self._signed_in(self._with_form(self._sign_out)), methods=["POST"]),
             Route(f"{HOME}/stream", parents_follow, methods=["GET"]),
             Route(f"{FAMILY}/stream", officers_follow, methods=["GET"]),
             *(self._route(one) for section in sections for one in section.routes()),
         ]
+
+    def _provider_routes(self) -> list[Route]:
+        if self._at_provider is None:
+            return []
+        pages = ProviderSignIn(self._at_provider, self._sessions, self._renderer)
+        return [
+            Route(AT_PROVIDER, self._guarded(pages.begin), methods=["GET"]),
+            Route(CALLBACK, self._guarded(pages.finish), methods=["GET"]),
+        ]
+
+    def _guarded(self, answer: Answer) -> Answer:
+        """For who is not signed in yet."""
+
+        async def guarded(request: Request) -> Response:
+            return await self._foreseen(request, answer(request))
+
+        return guarded
 
     def _route(self, one: PageRoute | FormRoute) -> Route:
         if isinstance(one, PageRoute):
@@ -109,7 +140,7 @@ class Pages:
                 raise HTTPException(404)
             session = await self._sessions.of(request)
             if session is None:
-                return led_to(SIGN_IN)
+                return led_to(SIGN_IN if self._at_provider is None else wanted(request))
             if roles is not None and session.principal.role not in roles:
                 return self._renderer.page(request, "other_role.html", 403, signed_in=session)
             return await self._foreseen(request, show(request, session))
@@ -131,7 +162,7 @@ class Pages:
         """What nobody foresaw is a page, too, for people's eyes; the log has the rest."""
         try:
             return await answer
-        except HTTPException:
+        except (HTTPException, KeysUnavailable):
             raise
         except Exception as error:
             log.exception("page_failed", error=type(error).__name__)
@@ -151,8 +182,16 @@ class Pages:
         return found or self._renderer.error(request, 404)
 
     async def _sign_in_page(self, request: Request) -> Response:
+        return self._sign_in_form(request, refused=False)
+
+    def _sign_in_form(self, request: Request, *, refused: bool) -> Response:
         return self._renderer.page(
-            request, "sign_in.html", refused=False, by_link=self._sessions.by_link
+            request,
+            "sign_in.html",
+            401 if refused else 200,
+            refused=refused,
+            by_link=self._sessions.by_link and not refused,
+            at_provider=None if self._at_provider is None else link(request),
         )
 
     async def _sign_in(self, request: Request) -> Response:
@@ -163,7 +202,7 @@ class Pages:
             raise HTTPException(403)
         session = await self._sessions.begin(form.get("token", "").strip())
         if session is None:
-            return self._renderer.page(request, "sign_in.html", 401, refused=True, by_link=False)
+            return self._sign_in_form(request, refused=True)
         response = led_to(HOMES.get(session.principal.role, "/"))
         self._sessions.keep(session, response)
         return response
@@ -172,34 +211,6 @@ class Pages:
         response = led_to(SIGN_IN)
         self._sessions.end(response)
         return response
-
-
-def install_pages(
-    app: FastAPI, sessions: Sessions, commands: CommandApi, notice: Notice | None = None
-) -> None:
-    """Around everything else that `app` has. To be called last."""
-    app.add_middleware(Pages, sessions=sessions, commands=commands, notice=notice)
-
-
-class ServedPages:
-    """The pages where `command_url` says where their commands go; else none."""
-
-    def __init__(
-        self, command_url: str | None, sessions: Sessions, notice: Notice | None = None
-    ) -> None:
-        self._notice = notice
-        self._commands = None if command_url is None else CommandApi(command_url)
-        self._sessions = sessions
-
-    def beside(self, app: FastAPI) -> FastAPI:
-        """`app`, with the pages."""
-        if self._commands is not None:
-            install_pages(app, self._sessions, self._commands, self._notice)
-        return app
-
-    async def close(self) -> None:
-        if self._commands is not None:
-            await self._commands.close()
 
 
 class _Stream:

@@ -5,6 +5,7 @@ from query_service.pages.texts_of_account import ACCOUNT_IN_ENGLISH
 from query_service.pages.texts_of_analytics import ENGLISH as ANALYTICS
 from query_service.pages.texts_of_console import CONSOLE_ENGLISH
 from query_service.pages.texts_of_safety import SAFETY_ENGLISH
+from query_service.pages.texts_of_sign_in import SIGN_IN_IN_ENGLISH
 
 ENGLISH = Texts(
     language="en",
@@ -14,6 +15,7 @@ ENGLISH = Texts(
     access="Access token",
     access_help="The token that your provider gave you. It is kept until it expires.",
     not_signed_in="This token is not valid, or it has expired.",
+    provider=SIGN_IN_IN_ENGLISH,
     dashboard="Your children",
     home="Start page",
     back="All children",

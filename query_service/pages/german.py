@@ -5,6 +5,7 @@ from query_service.pages.german_of_analytics import GERMAN as ANALYTICS
 from query_service.pages.texts import Texts
 from query_service.pages.texts_of_console import CONSOLE_GERMAN
 from query_service.pages.texts_of_safety import SAFETY_GERMAN
+from query_service.pages.texts_of_sign_in import SIGN_IN_IN_GERMAN
 
 GERMAN = Texts(
     language="de",
@@ -14,6 +15,7 @@ GERMAN = Texts(
     access="Zugangstoken",
     access_help="Das Token Ihres Anbieters. Es gilt, bis es abläuft.",
     not_signed_in="Dieses Token ist ungültig oder abgelaufen.",
+    provider=SIGN_IN_IN_GERMAN,
     dashboard="Ihre Kinder",
     home="Startseite",
     back="Alle Kinder",

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.auth.access import Principal
-from shared.auth.tokens import TokenRefused, TokenVerifier
+from shared.auth.tokens import Expected, TokenRefused, TokenVerifier
 
 COOKIE, OVER_TLS_COOKIE = "teddy_session", "__Host-teddy_session"
 """Browsers take the second from HTTPS only, and from no other host of the domain."""
@@ -49,6 +49,11 @@ class Sessions:
         self.behind_tls = behind_tls
         self.by_link = by_link
         self._cookie = OVER_TLS_COOKIE if behind_tls else COOKIE
+
+    @property
+    def expected(self) -> Expected:
+        """What a session's token must say."""
+        return self._verifier.expected
 
     async def of(self, request: Request) -> Session | None:
         """Of the request's cookie; None without a good one. Raises KeysUnavailable."""

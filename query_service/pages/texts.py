@@ -7,6 +7,7 @@ from query_service.pages.texts_of_account import AccountTexts
 from query_service.pages.texts_of_analytics import AnalyticsTexts
 from query_service.pages.texts_of_console import ConsoleTexts
 from query_service.pages.texts_of_safety import SafetyTexts
+from query_service.pages.texts_of_sign_in import SignInTexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Texts:
     access: str
     access_help: str
     not_signed_in: str
+    provider: SignInTexts
     dashboard: str
     home: str
     back: str

@@ -45,7 +45,7 @@ class TokenIssuer:
         return jwt.encode(claims, self._private_key, algorithm="EdDSA", headers=headers)
 
 
-REQUIRED_CLAIMS = ("sub", "role", "iss", "aud", "exp", "nbf")
+REQUIRED_CLAIMS = ("sub", "role", "iss", "aud", "exp")
 MAX_TOKEN_CHARACTERS = 8 * 1_024
 REMEMBERED_TOKENS = 10_000
 TYPES = frozenset({"jwt", "at+jwt"})
@@ -64,7 +64,7 @@ class TokenRefused(Exception):
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What a token must say; `leeway_seconds` is allowed between its issuer's clock and ours.
-    `most_life_seconds`: between `nbf` and `exp`."""
+    `most_life_seconds`: between `nbf`, or `iat` of a token without it, and `exp`."""
 
     issuer: str
     audience: str
@@ -95,7 +95,7 @@ class TokenVerifier:
         self, keys: KeySource, expected: Expected, now: Callable[[], float] = unix_seconds
     ) -> None:
         self._keys = keys
-        self._expected = expected
+        self.expected = expected
         self._now = now
         self._known: OrderedDict[bytes, Verified] = OrderedDict()
 
@@ -132,7 +132,7 @@ class TokenVerifier:
             key = await self._key(key_id)
             claims = self._claims(token, key)
             principal = Principal(subject=_subject(claims), role=Role(claims["role"]))
-            until = _moment(claims, "exp") + self._expected.leeway_seconds
+            until = _moment(claims, "exp") + self.expected.leeway_seconds
             return Verified(principal, until, key_id, key.fingerprint)
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise TokenRefused("the bearer token is not valid") from error
@@ -150,12 +150,14 @@ class TokenVerifier:
             token,
             key.key,
             algorithms=[key.algorithm],  # the key's own: what the header claims is never trusted
-            issuer=self._expected.issuer,
-            audience=self._expected.audience,
-            leeway=self._expected.leeway_seconds,
+            issuer=self.expected.issuer,
+            audience=self.expected.audience,
+            leeway=self.expected.leeway_seconds,
             options={"require": list(REQUIRED_CLAIMS)},
         )
-        if _moment(claims, "exp") - _moment(claims, "nbf") > self._expected.most_life_seconds:
+        # an access token of OAuth says when it was issued (RFC 9068), and seldom when it begins
+        begin = "nbf" if "nbf" in claims else "iat"
+        if _moment(claims, "exp") - _moment(claims, begin) > self.expected.most_life_seconds:
             raise ValueError("a longer lifetime than a token may have")
         return claims
 
@@ -227,7 +229,7 @@ def _subject(claims: dict[str, Any]) -> str:
 
 
 def _moment(claims: dict[str, Any], name: str) -> float:
-    moment = claims[name]
+    moment = claims.get(name)
     if isinstance(moment, bool) or not isinstance(moment, int | float):
         raise ValueError(f"{name} is not a number")
     return float(moment)

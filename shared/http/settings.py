@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from shared.auth.access import RateClass
+from shared.http.addresses import is_trustworthy
 from shared.http.request_context import Network, networks_of
 from shared.settings import ObservabilitySettings
 
@@ -39,25 +39,6 @@ class Exposure:
     trusted_proxies: tuple[Network, ...] = ()
 
 
-def is_trustworthy(url: str) -> bool:
-    """https, or http that does not leave this machine."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        return False
-    if not host:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def is_url(url: str, schemes: Sequence[str]) -> bool:
     """An absolute URL of one of these schemes, with a host and without user and password."""
     try:
@@ -74,8 +55,8 @@ class TokenLifeSettings(ObservabilitySettings):
     token_most_life_seconds: float = Field(
         7 * 86_400.0,
         gt=0,
-        description="Longest allowed time between `nbf` and `exp`; a token cannot be revoked "
-        "earlier.",
+        description="Longest allowed time between `nbf`, or `iat` without it, and `exp`; a token "
+        "cannot be revoked earlier.",
     )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import httpx2
 
 from query_service.pages.account_forms import Notice
-from query_service.pages.app import install_pages
 from query_service.pages.commands import CommandApi
+from query_service.pages.provider_sign_in import AtProvider
+from query_service.pages.served_pages import install_pages
 from query_service.pages.sessions import Sessions
 from shared.auth.access import Principal
 from shared.events.child import ConsentMethod
@@ -40,12 +41,13 @@ class PagesSide:
         behind_tls: bool = False,
         by_link: bool = False,
         notice: Notice | None = None,
+        at_provider: AtProvider | None = None,
     ) -> None:
         self.side = side
         self.commands = CommandApiSeen()
         api = CommandApi("http://command", httpx2.MockTransport(self.commands))
         sessions = Sessions(side.verifier, SECRET, behind_tls=behind_tls, by_link=by_link)
-        install_pages(side.app, sessions, api, notice)
+        install_pages(side.app, sessions, api, notice, at_provider)
 
     def browser(self, **headers: str) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(

@@ -179,6 +179,22 @@ async def test_an_operator_says_how_long_tokens_may_live():
         await verifier.verify(FORGER.token(nbf=now - 10, exp=now + 3_601))
 
 
+async def test_a_token_that_does_not_say_when_it_begins_begins_when_it_was_issued():
+    verifier = TokenVerifier(FixedKeys(KEY), Expected("issuer", "teddy", most_life_seconds=3_610))
+    now = int(unix_seconds())
+    assert await verifier.verify(FORGER.token(nbf=None, iat=now - 10, exp=now + 3_600))
+    for claims in (
+        {"nbf": None, "iat": now - 10, "exp": now + 3_601},
+        {"nbf": now - 11, "iat": now, "exp": now + 3_600},
+        {"nbf": None, "iat": now + 60, "exp": now + 3_600},
+        {"nbf": None, "iat": str(now), "exp": now + 3_600},
+        {"nbf": None, "iat": True, "exp": now + 3_600},
+        {"nbf": None, "iat": None, "exp": now + 3_600},
+    ):
+        with pytest.raises(TokenRefused):
+            await verifier.verify(FORGER.token(**claims))
+
+
 def _name(pseudonyms: Pseudonyms, device_id: str) -> str:
     return pseudonyms.given(Principal(device_id, Role.DEVICE)).on_record
 
