@@ -17,7 +17,8 @@ from query_service.queries.visible_children import (
     VisibleChild,
     VisibleChildren,
 )
-from query_service.read_store.port import ChildFilter, FamilyCounts, ReadModelDatabase
+from query_service.read_store.family_counts import FamilyCounts
+from query_service.read_store.port import ChildFilter, ReadModelDatabase
 from shared.clock import Clock
 from shared.read_models.documents import (
     ChildStatus,

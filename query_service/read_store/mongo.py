@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from query_service.read_store.business_figures import BusinessFigures
+from query_service.read_store.family_counts import FamilyCounts
 from query_service.read_store.figures_in_mongo import FiguresInMongo
 from query_service.read_store.live_generation import READ_SECONDS, LiveGeneration, reading
 from query_service.read_store.mongo_queries import (
@@ -23,7 +24,6 @@ from query_service.read_store.port import (
     TOO_OLD_FOR_A_QUEUE,
     VIOLATIONS_APART,
     ChildFilter,
-    FamilyCounts,
     PageEnd,
     ReadStoreUnavailable,
     Violations,

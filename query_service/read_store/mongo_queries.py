@@ -4,8 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 
+from query_service.read_store.family_counts import FamilyCounts
 from query_service.read_store.live_generation import reading
-from query_service.read_store.port import VISIBLE_STATUSES, ChildFilter, FamilyCounts, PageEnd
+from query_service.read_store.port import VISIBLE_STATUSES, ChildFilter, PageEnd
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Document
 from shared.read_models.documents import ChildDocument

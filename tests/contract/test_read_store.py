@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from projection_worker.dead_letters.store import DeadLetters
+from query_service.read_store.family_counts import FamilyCounts
 from query_service.read_store.live_generation import LiveGeneration
 from query_service.read_store.mongo import MongoReadModels
-from query_service.read_store.port import ChildFilter, FamilyCounts, PageEnd, ReadModelDatabase
+from query_service.read_store.port import ChildFilter, PageEnd, ReadModelDatabase
 from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.read_models.documents import ChildStatus, EngagementLevel, Model, SafetyStatus

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from query_service.read_store.business_figures import BusinessFigures
+from query_service.read_store.family_counts import FamilyCounts
 from query_service.read_store.operations import Operations
 from query_service.read_store.port import (
     TOO_OLD_FOR_A_QUEUE,
     VIOLATIONS_APART,
     VISIBLE_STATUSES,
     ChildFilter,
-    FamilyCounts,
     PageEnd,
     ReadStoreUnavailable,
     Violations,
