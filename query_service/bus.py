@@ -52,6 +52,8 @@ class QueryResult(NamedTuple):
     detail: Detail | None = None
 
 
+UNREADABLE_SECONDS = 5.0
+
 Q = TypeVar("Q", bound=Query)
 
 AsOf = Callable[[], Awaitable[datetime | None]]
@@ -187,7 +189,7 @@ class QueryBus:
             rendered = replace(_render(answer), as_of=as_of, read_at=read_at)
             shown = frozenset(map(child_tag, rendered.children))
             tags = answer.mentions | shown
-            return Loaded(rendered, tags, answer.version, len(rendered.body), answer.life)
+            return Loaded(rendered, tags, answer.version, len(rendered.body), life_of(answer))
 
         cached = self._cached.get(type(query))
         if cached is None:
@@ -204,6 +206,13 @@ class QueryBus:
 
     def _feed_detail(self) -> Detail | None:
         return None if self.cache.keeping else Detail.CHANGE_FEED_DOWN
+
+
+def life_of(answer: Answer) -> float:
+    """Seconds that it may be kept: not long while it lacks what cannot be decrypted, since the key
+    may be in a file that is on its way here."""
+    lacks = getattr(answer.content, "unreadable", None)
+    return min(answer.ttl, UNREADABLE_SECONDS) if lacks else answer.ttl
 
 
 def _render(answer: Answer) -> Rendered:

@@ -17,9 +17,6 @@ class Query:
     """A question. Subclasses are frozen dataclasses of plain, hashable values."""
 
 
-UNREADABLE_SECONDS = 5.0
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a handler found. `children`: whose data it holds, for the audit trail and for the cache;
@@ -36,13 +33,6 @@ class Answer:
     ttl: float = math.inf
     from_snapshot: bool = False
     as_of: datetime | None = None
-
-    @property
-    def life(self) -> float:
-        """Seconds that it may be kept: not long while it lacks what cannot be decrypted, since the
-        key may be in a file that is on its way here."""
-        unreadable = getattr(self.content, "unreadable", None)
-        return min(self.ttl, UNREADABLE_SECONDS) if unreadable else self.ttl
 
 
 Q_contra = TypeVar("Q_contra", bound=Query, contravariant=True)

@@ -8,6 +8,7 @@ import pytest
 
 from command_service.api.batch_items import ROUTES as ROUTES_IN_A_BATCH
 from shared.auth.access import ACCESS, Principal, Relation, Role
+from shared.operations import OperationKind
 from tests.support.batches import PATH, as_response, item, send
 from tests.support.command_side import ADMIN, ANALYST, BEAR, MOTHER, OFFICER, CommandSide
 from tests.support.problem_documents import assert_problem, same_refusal
@@ -86,6 +87,8 @@ class Families:
             body = body | {"parent_id": ids["parent_id"], "udid": f"TEDDY-OF-new-{whose}"}
         if body is not None and "device_id" in body:
             body = body | {"device_id": f"bear-of-new-{whose}"}
+        if route.operation == "StartOperation":
+            body = {"kind": A_KIND[whose]}
         async with self.side.client(caller) as client:
             if in_batch:
                 named = {name: ids[name] for name in ids if f"{{{name}}}" in route.path}
@@ -93,6 +96,10 @@ class Families:
                 return as_response(result)
             path = route.path.removeprefix("/v1").format_map(ids)
             return await client.send(route.method, path, body)
+
+
+A_KIND = dict(zip(("own", "other", "unknown"), OperationKind, strict=True))
+"""One operation of each kind may run at a time."""
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from query_service.queries import query
+from query_service import bus
 from query_service.read_store.port import ReadStoreUnavailable
 from shared.keyring.key_store import WrappedKey
 from tests.fakes.read_store import MemoryReadModels
@@ -195,7 +195,7 @@ async def test_a_child_whose_key_this_process_cannot_unwrap_yet_is_not_lost(
     side: QuerySide, monkeypatch: pytest.MonkeyPatch
 ):
     # given a rotation whose file is still on its way to this machine
-    monkeypatch.setattr(query, "UNREADABLE_SECONDS", 0.0)
+    monkeypatch.setattr(bus, "UNREADABLE_SECONDS", 0.0)
     await side.child("lena", parent_id="weiss")
     (known,) = await side.key_store.find(["lena"])
     await side.key_store.replace([(known, WrappedKey("lena", "kek-2", bytes(60)))])

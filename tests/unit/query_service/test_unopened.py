@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from query_service.bus import UNREADABLE_SECONDS, life_of
 from query_service.queries.export_child import ExportChild
 from query_service.queries.get_alert_policy import GetAlertPolicy
 from query_service.queries.get_child_analytics import GetChildAnalytics
@@ -13,7 +14,7 @@ from query_service.queries.get_child_profile import GetChildProfile, GetChildPro
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.queries.get_child_series import GetChildSeries
 from query_service.queries.get_children_by_parent import GetChildrenByParent
-from query_service.queries.query import UNREADABLE_SECONDS, Query
+from query_service.queries.query import Query
 from query_service.queries.search_children import SearchChildren
 from query_service.queries.visible_children import (
     ChildDeadLettered,
@@ -157,10 +158,10 @@ async def test_an_answer_that_lacks_something_is_kept_for_seconds(side: QuerySid
     await side.child("lena", parent_id=FAMILY.subject)
     handler = GetChildProfileHandler(VisibleChildren(side.store, side.keyring), 1_800.0)
     scope = Scope.of(OFFICER, "GetChildProfile")
-    assert (await handler.handle(GetChildProfile("lena"), scope)).life == inf
+    assert life_of(await handler.handle(GetChildProfile("lena"), scope)) == inf
     await side.close_key("lena")
     lacking = await handler.handle(GetChildProfile("lena"), scope)
-    assert lacking.life == UNREADABLE_SECONDS
+    assert life_of(lacking) == UNREADABLE_SECONDS
 
 
 async def test_a_key_that_comes_after_all_opens_without_a_restart(side: QuerySide):
