@@ -163,7 +163,7 @@ def _of_another_kind(body: OperationBody) -> Iterator[FieldProblem]:
     for field, kind in BELONGS_TO.items():
         given = getattr(body, field)
         if given is not None and given is not False and body.kind is not kind:
-            yield FieldProblem(field, f"belongs to the kind {kind}: leave it out", kind)
+            yield FieldProblem(field, f"must be left out: it belongs to the kind {kind}", kind)
 
 
 def _of_list(field: str, given: Sequence[str] | None, most: int) -> Iterator[FieldProblem]:

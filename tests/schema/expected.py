@@ -38,7 +38,7 @@ UNSTATED = (
     "must lie between 2000-01-01 and",  # a schema has no bounds of dates
     "must be later than `from`",
     "must contain each purpose at most once",
-    "belongs to the kind",  # a field of an operation, of another one
+    "must be left out: it belongs to the kind",  # a field of another kind of operation
     "must be left out: each command has its own",  # the idempotency key of a batch
     "must not be below age_min",
     "this idempotency key was used for a different request",
