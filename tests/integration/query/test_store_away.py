@@ -1,11 +1,13 @@
 """The query process while its read store hangs: quick answers, and back by itself."""
 
 import asyncio
+import re
 
 import httpx2
 import pytest
 
 from shared.auth.access import Principal, Role
+from shared.clock import utc_now
 from tests.integration.query.conftest import QueryWorld, query_process
 from tests.support.core_waits import CoreWaits
 from tests.support.own_servers import OwnMongod
@@ -69,3 +71,23 @@ async def test_a_process_whose_read_store_hangs_ends_within_its_grace(
             # then
             assert await asyncio.wait_for(running.process.wait(), GRACE_SECONDS) == 0
         assert (await asked).status_code == 503
+
+
+async def test_figures_of_business_are_absent_while_the_read_store_hangs(
+    world: QueryWorld, mongod: OwnMongod
+) -> None:
+    # given
+    await world.put_child("lena", "Lena", parent_id="weiss", created_at=utc_now())
+    registered = re.compile(r'^teddy_registrations\{day="\w+"\} 1\.0$', re.MULTILINE)
+
+    async def metrics() -> str:
+        return (await client.get("/metrics")).text
+
+    async with query_process(world.environment()), world.client(WEISS) as client:
+        unreachable = (httpx2.TransportError,)
+        await eventually(metrics, STARTED, registered.search, passing=unreachable)
+        # when
+        with mongod.frozen():
+            # then others are still there
+            text = await eventually(metrics, STARTED, lambda text: "teddy_registr" not in text)
+            assert "teddy_query_read_store_unavailable_seconds" in text
