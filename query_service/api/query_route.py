@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from query_service.api.evidence import Evidence
 from query_service.api.exports import Exports
 from query_service.api.sql import Statements
 from query_service.api.streams import Streams
@@ -112,6 +113,7 @@ class Edge:
     streams: Streams
     exports: Exports
     statements: Statements
+    evidence: Evidence
 
 
 def edge_of(request: Request) -> Edge:

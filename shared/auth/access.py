@@ -210,6 +210,8 @@ ACCESS: Mapping[str, Rule] = {
     "GetChildrenByParent": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetAlerts": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetSafetyViolations": Rule(QUERIES, safety_officer=ALL),
+    "GetChildAuditRecords": Rule(QUERIES, safety_officer=ALL),
+    "ExportEvidence": Rule(EXPORT, safety_officer=ALL),
     "GetErasureReceipt": Rule(QUERIES, parent=OWN_FAMILY),
     "ExportChild": Rule(EXPORT, parent=OWN_FAMILY),
     "FollowFamily": Rule(STREAM, parent=OWN_FAMILY, safety_officer=ALL),

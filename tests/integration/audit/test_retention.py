@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from deploy.proofs.spans import KIND
+from shared.audit.spans import KIND
 from shared.audit.process import AuditProcess
 from shared.clock import utc_now
 from shared.signing import kind_of

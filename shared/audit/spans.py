@@ -1,17 +1,18 @@
 """Parts of the trail that prove records up to a signed head, and the statements that take the place
 of purged records."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from deploy.proofs.block_check import Report
+from shared.audit.block_check import Report
 from shared.audit.chain import Block, Tail, block_hash, digest_of, place_of, records_of, root_of
 from shared.audit.heads import Head, open_head
+from shared.audit.port import ReadableTrail
 from shared.audit.record import Record, read_line
-from shared.audit.store import AuditStore
 from shared.signing import StatementRefused, StatementVerifier
 
 Wanted = Callable[[Record], bool]
@@ -41,7 +42,7 @@ class Spans:
     digests, for the blocks between one root each.
     """
 
-    def __init__(self, store: AuditStore, tails: SignedTails, wanted: Wanted) -> None:
+    def __init__(self, store: ReadableTrail, tails: SignedTails, wanted: Wanted) -> None:
         self._store = store
         self._tails = tails
         self._wanted = wanted
@@ -68,13 +69,14 @@ class Spans:
 
 
 async def _span(
-    store: AuditStore, begin: Block, end: tuple[int, str], wanted: Wanted
+    store: ReadableTrail, begin: Block, end: tuple[int, str], wanted: Wanted
 ) -> dict[str, Any]:
     entries = []
     async for block in store.segment(begin.segment, begin.first):
         if block.first > end[0]:
             break
         entries.append(_entry(block, wanted))
+        await asyncio.sleep(0)  # as where they are read the first time
     return {
         "segment": begin.segment,
         "previous_hash": begin.previous_hash,
