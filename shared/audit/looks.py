@@ -41,7 +41,7 @@ async def looks_at(
     found: list[Record] = []
     reached, lines = after, 0
     async for place, block in _blocks(trail, child_id, after):
-        if lines >= MOST_LINES:
+        if len(found) == limit or lines >= MOST_LINES:
             return Looks(found, reached)
         lines += len(block.lines) + 1
         for record in _following(place, block, after, child_id, report):
@@ -63,7 +63,8 @@ async def _blocks(
         blocks = await trail.newest_about(child_id, up_to, BLOCKS_AT_ONCE)
         for block in blocks:
             place = BlockPlace(block.beside["since"], place_of(block.segment, block.first))
-            if place != last:
+            is_done = after is not None and after == (*place, block.first)
+            if place != last and not is_done:
                 yield place, block
             up_to = place
         if len(blocks) < BLOCKS_AT_ONCE:
