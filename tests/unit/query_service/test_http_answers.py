@@ -265,6 +265,7 @@ async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: Query
         "GetSystemAnalytics": 7_200,
         "GetAlerts": None,
         "GetSafetyViolations": None,
+        "GetChildAuditRecords": None,
         "GetErasureReceipt": None,
         "GetSystemStatus": None,
         "GetOperations": None,
