@@ -12,6 +12,7 @@ from shared.audit.port import ReadableTrail
 from shared.audit.record import Record
 from shared.audit.spans import KIND as PURGED
 from shared.audit.spans import Purged, SignedPurges
+from shared.audit.turns import in_turn
 from shared.clock import iso
 from shared.signing import StatementRefused, StatementVerifier, kind_of
 
@@ -198,8 +199,7 @@ async def blocks_between(
         async for block in trail.segment(segment, begin.sequence + 1):
             if end is not None and block.first > end:
                 break
-            check.take(block)
-            await asyncio.sleep(0)  # others of the process have their turn between two blocks
+            await in_turn(check.take, block)
             yield block
         check.end()
 

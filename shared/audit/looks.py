@@ -1,6 +1,5 @@
 """Who asked for what about a child, page by page."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from shared.audit.chain import Block, place_of
 from shared.audit.port import BlockPlace, ReadableTrail
 from shared.audit.record import Record
 from shared.audit.records_of_children import Wanted, wanted_of
+from shared.audit.turns import in_turn
 
 BLOCKS_AT_ONCE = 20
 MOST_LINES = 10_000
@@ -44,13 +44,13 @@ async def looks_at(
         if len(found) == limit or lines >= MOST_LINES:
             return Looks(found, reached)
         lines += len(block.lines) + 1
-        for record in _following(place, block, after, child_id, report):
+        records = await in_turn(wanted_of, block, Wanted(child_id=child_id), report)
+        for record in _following(place, records, after):
             if len(found) == limit:
                 return Looks(found, reached)
             found.append(record)
             reached = RecordPlace(*place, record["sequence"])
         reached = RecordPlace(*place, block.first)
-        await asyncio.sleep(0)  # others have their turn between two blocks
     return Looks(found, None)
 
 
@@ -73,10 +73,9 @@ async def _blocks(
 
 
 def _following(
-    place: BlockPlace, block: Block, after: RecordPlace | None, child_id: str, report: Report
+    place: BlockPlace, records: Sequence[Record], after: RecordPlace | None
 ) -> Iterator[Record]:
-    """The block's records about the child behind `after`, the newest first."""
-    records = wanted_of(block, Wanted(child_id=child_id), report)
+    """Of the block's records those behind `after`, the newest first."""
     is_begun = after is not None and place == (after.since, after.block)
     for record in reversed(records):
         if not is_begun or after is None or record["sequence"] < after.sequence:

@@ -1,7 +1,6 @@
 """Parts of the trail that prove records up to a signed head, and the statements that take the place
 of purged records."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from shared.audit.chain import Block, Tail, block_hash, digest_of, place_of, rec
 from shared.audit.heads import Head, open_head
 from shared.audit.port import ReadableTrail
 from shared.audit.record import Record, read_line
+from shared.audit.turns import in_turn
 from shared.signing import StatementRefused, StatementVerifier
 
 Wanted = Callable[[Record], bool]
@@ -55,7 +55,7 @@ class Spans:
         async for block in blocks:
             if block.segment == reached[0] and block.last <= reached[1]:
                 continue
-            wanted = sum(map(self._wanted, records_of(block)))
+            wanted = await in_turn(self._count, block)
             if not wanted:
                 continue
             end = self._tails.after(block.segment, block.last)
@@ -67,6 +67,9 @@ class Spans:
             self.records += sum(len(entry.get("lines", ())) for entry in span["blocks"])
             yield span
 
+    def _count(self, block: Block) -> int:
+        return sum(map(self._wanted, records_of(block)))
+
 
 async def _span(
     store: ReadableTrail, begin: Block, end: tuple[int, str], wanted: Wanted
@@ -75,8 +78,7 @@ async def _span(
     async for block in store.segment(begin.segment, begin.first):
         if block.first > end[0]:
             break
-        entries.append(_entry(block, wanted))
-        await asyncio.sleep(0)  # as where they are read the first time
+        entries.append(await in_turn(_entry, block, wanted))
     return {
         "segment": begin.segment,
         "previous_hash": begin.previous_hash,

@@ -232,17 +232,6 @@ class SafetyViolations(TypedDict):
     unreadable: list[str]
 
 
-class ChildAuditRecords(TypedDict):
-    """One page, the newest first. `items`: each with `at`, `subject`, `role`, `operation`,
-    `outcome` and `address`, which is None for the family. `findings`: what was altered in the part
-    of the trail that was read."""
-
-    child_id: str
-    items: list[dict[str, Any]]
-    next_cursor: str | None
-    findings: list[str]
-
-
 class Health(TypedDict):
     """`ready` when both APIs are; each API's own report beside it."""
 

@@ -6,6 +6,7 @@ from typing import Any, cast
 import orjson
 
 from shared.client import answers
+from shared.client.audit_answers import ChildAuditRecords
 from shared.client.calls import path_of
 from shared.client.export import whole
 from shared.client.freshness import FreshAnswer
@@ -105,12 +106,12 @@ class TeddyClient(Operations):
 
     async def get_child_audit_records(
         self, child_id: str, limit: int = 50, cursor: str | None = None
-    ) -> answers.ChildAuditRecords:
+    ) -> ChildAuditRecords:
         """Who asked for what about the child: one page of at most `limit` (200), the newest first;
         roles safety_officer and admin. Also of an erased child."""
         path = path_of("children", child_id, "audit-records")
         params = {"limit": limit, "cursor": cursor}
-        return cast(answers.ChildAuditRecords, await self.ask(path, params=params))
+        return cast(ChildAuditRecords, await self.ask(path, params=params))
 
     async def export_evidence(self, child_id: str, violation_id: str) -> bytes:
         """The file that `teddy evidence verify` takes; roles safety_officer and admin. It takes up

@@ -39,6 +39,9 @@ class MemoryAuditBlocks:
             )
             before.append(signer.sign(KIND, head.statement()))
 
+    async def append(self, block: Block) -> None:
+        self.kept[place_of(block.segment, block.first)] = block
+
     async def heads(self) -> list[str]:
         self._answer()
         return [text for name in sorted(self.statements) for text in self.statements[name]]
