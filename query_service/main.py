@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 
 from query_service.api.app import create_app
+from query_service.api.evidence import Evidence
 from query_service.api.exports import Exports
 from query_service.api.query_route import Edge
 from query_service.api.sql import SNAPSHOT_WAIT_SECONDS, Statements
@@ -97,9 +98,16 @@ def wire(
         streams=Streams(settings.max_streams_per_subject),
         exports=Exports(exporter, settings.query_max_exports, metrics),
         statements=statements,
+        evidence=_evidence(settings, ports),
     )
     invalidation = Invalidation(cache, versions, ports.keyring)
     return QueryService(edge, registry, business, outage, daily, invalidation)
+
+
+def _evidence(settings: QuerySettings, ports: Ports) -> Evidence:
+    return Evidence(
+        ports.events, ports.signed_trail, ports.record, ports.clock, settings.audit_head_seconds
+    )
 
 
 def _statements(settings: QuerySettings, ports: Ports) -> Statements:
@@ -125,13 +133,13 @@ def build_app(settings: QuerySettings) -> FastAPI:
         settings.cache_seconds_without_notices,
         settings.query_cache_bytes,
     )
-    stores = open_stores(settings, keys, cache)
+    audit = AuditProcess(settings, "query")
+    stores = open_stores(settings, keys, cache, audit)
     storage = _share(settings, cache, stores)
     limits = rate_limits(settings, keys.index_key)
     service = wire(settings, stores.ports, cache, Caller(checks.verifier, limits, Pseudonyms()))
     feed = ChangeFeed(settings.kafka, service.listeners, storage.journal)
     erasures = ErasureFeed(settings.kafka, service.invalidation.erased)
-    audit = AuditProcess(settings, "query")
     pages = _pages(settings, checks.verifier, keys)
 
     @asynccontextmanager

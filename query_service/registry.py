@@ -10,6 +10,10 @@ from query_service.queries.export_child import ExportChild, ExportChildHandler
 from query_service.queries.get_alert_policy import GetAlertPolicy, GetAlertPolicyHandler
 from query_service.queries.get_alerts import GetAlerts, GetAlertsHandler
 from query_service.queries.get_child_analytics import GetChildAnalytics, GetChildAnalyticsHandler
+from query_service.queries.get_child_audit_records import (
+    GetChildAuditRecords,
+    GetChildAuditRecordsHandler,
+)
 from query_service.queries.get_child_conversations import (
     GetChildConversations,
     GetChildConversationsHandler,
@@ -40,6 +44,9 @@ from query_service.read_store.whole_child import WholeChild
 from query_service.settings import QuerySettings
 from query_service.sql.daily import DailySeries
 from query_service.sql.snapshots import MakeSnapshot
+from shared.audit.port import ReadableTrail
+from shared.audit.record import AuditTrail
+from shared.audit.signed_trail import OpenSignedTrail
 from shared.clock import Clock
 from shared.event_store.port import EventStore
 from shared.keyring.erased_list import ErasedList
@@ -62,6 +69,9 @@ class Ports:
     proofs: StatementSigner
     clock: Clock
     sql_snapshot: MakeSnapshot
+    trail: ReadableTrail
+    signed_trail: OpenSignedTrail
+    record: AuditTrail
 
 
 def query_bus(
@@ -121,12 +131,15 @@ def _register_cached(
 
 
 def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:
-    """Alerts, the queue of violations, the system's state, and what a family may take with it."""
+    """Alerts, the queue of violations, who looked at a child, the system's state, and what a family
+    may take with it."""
     store, clock = ports.store, ports.clock
     alerts = Cursors(ports.keys.signature_key, "alerts")
     bus.register(GetAlerts, GetAlertsHandler(store, alerts))
     queue = Cursors(ports.keys.signature_key, "violation queue")
     bus.register(GetSafetyViolations, GetSafetyViolationsHandler(store, children, queue))
+    looks = Cursors(ports.keys.signature_key, "audit records")
+    bus.register(GetChildAuditRecords, GetChildAuditRecordsHandler(ports.trail, looks))
     receipts = GetErasureReceiptHandler(store, ports.erased, ports.proofs, clock)
     bus.register(GetErasureReceipt, receipts)
     bus.register(GetSystemStatus, GetSystemStatusHandler(store, clock))

@@ -36,7 +36,8 @@ class QuerySettings(
     SignInSettings,
     HttpSettings,
 ):
-    """The query API. It reads the event store only to export a child."""
+    """The query API. It reads the event store only to export a child, or the evidence of an
+    incident."""
 
     query_host: str = Field(LOOPBACK, description="Address on which the query API listens.")
     query_port: int = Field(8004, ge=0, le=65535, description="Port of the query API.")

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from query_service.bus import Rendered
 from query_service.cache.query_cache import QueryCache
@@ -11,7 +12,10 @@ from query_service.read_store.whole_child import MongoWholeChild
 from query_service.registry import Ports
 from query_service.settings import QuerySettings
 from query_service.sql.snapshots import snapshot_of_read_models
+from shared.audit.process import AuditProcess
+from shared.audit.signed_trail import signed_trail
 from shared.clock import utc_now
+from shared.event_store.commit_documents import TIMEOUT_SECONDS
 from shared.event_store.mongo import MongoEventStore
 from shared.keyring.erased_list import MongoErasedList
 from shared.keyring.key_file import KeyFile, WatchedKeyFile
@@ -40,7 +44,9 @@ class Stores:
             await mongo.close()
 
 
-def open_stores(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered]) -> Stores:
+def open_stores(
+    settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered], audit: AuditProcess
+) -> Stores:
     write, read, key = (
         Mongo(url, settings.mongo_driver, silence_ms=round(READ_SECONDS * 1_000))
         for url in (settings.write_mongo_url, settings.read_mongo_url, settings.keys_mongo_url)
@@ -59,5 +65,8 @@ def open_stores(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Render
         StatementSigner(read_signing_key(settings.proof_key_file)),
         utc_now,
         snapshot_of_read_models,
+        audit.readable(READ_SECONDS),
+        partial(signed_trail, settings, audit.readable(TIMEOUT_SECONDS)),
+        audit.trail,
     )
     return Stores(ports, live, (write, read, key), key_store)

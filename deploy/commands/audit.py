@@ -12,22 +12,16 @@ import jwt
 import orjson
 
 from deploy.commands.session import KEYS_OPTION, open_databases, print_findings, print_report
-from deploy.proofs.block_check import Report
-from deploy.proofs.head_check import SignedTrail
-from deploy.proofs.records_of_children import (
-    NotAnExport,
-    Wanted,
-    bear_of,
-    check_export,
-    find_records,
-    write_export,
-)
+from deploy.proofs.trail_export import NotAnExport, bear_of, check_export, write_export
 from deploy.proofs.verify_trail import HeadsOnTime
 from deploy.proofs.verify_trail import verify as verify_all
 from deploy.settings import AuditToolSettings
 from projection_worker.session import format_option, run_on
+from shared.audit.block_check import Report
 from shared.audit.heads import read_file
 from shared.audit.record import Record
+from shared.audit.records_of_children import Wanted, find_records
+from shared.audit.signed_trail import SignedTrail, signed_trail
 from shared.audit.store import AuditStore
 from shared.clock import utc_now
 from shared.command_line import Moment, Table
@@ -35,7 +29,7 @@ from shared.event_store.mongo import MongoEventStore
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.keyring.key_file import read_key_file
 from shared.settings import KeyFileSettings, load_settings
-from shared.signing import StatementSigner, StatementVerifier, read_jwks, read_signing_key
+from shared.signing import StatementVerifier, read_jwks
 
 COLUMNS = ("at", "subject", "role", "operation", "outcome", "address", "children")
 
@@ -49,11 +43,8 @@ class AuditStores:
     jwks: dict[str, Any]
 
     def signed_trail(self) -> SignedTrail:
-        """With the file of heads, where there is one. Raises OSError, SigningKeyRefused."""
-        file = self.settings.audit_heads_file
-        heads = read_file(file) if file is not None and file.exists() else []
-        signer = StatementSigner(read_signing_key(self.settings.proof_key_file))
-        return SignedTrail(self.trail, signer, self.jwks, heads)
+        """Raises OSError, ValueError, SigningKeyRefused."""
+        return signed_trail(self.settings, self.trail)
 
 
 @asynccontextmanager

@@ -9,9 +9,16 @@ import orjson
 
 from deploy.commands.audit import AuditStores, open_audit_stores
 from deploy.commands.session import KEYS_OPTION, print_findings, print_report
-from deploy.proofs.block_check import Report
-from deploy.proofs.bundle import NotEvidence, check_bundle, collect
-from projection_worker.session import run_on
+from projection_worker.session import Refused, run_on
+from shared.audit.block_check import Report
+from shared.audit.bundle import (
+    NoEvidence,
+    NotEvidence,
+    NotSignedYet,
+    as_file,
+    check_bundle,
+    collect,
+)
 from shared.audit.process import record_look
 from shared.clock import utc_now
 from shared.signing import StatementVerifier, read_jwks
@@ -36,10 +43,13 @@ def export(child_id: str, violation_id: str, out: Path) -> None:
     async def work(on: AuditStores) -> None:
         await record_look(on.settings, "ExportEvidence", [child_id])
         report, trail = Report(), on.signed_trail()
-        bundle = await collect(on.commits, trail, child_id, violation_id, utc_now(), report)
+        try:
+            bundle = await collect(on.commits, trail, child_id, violation_id, utc_now(), report)
+        except (NoEvidence, NotSignedYet) as error:
+            raise Refused(str(error)) from None
         try:
             with out.open("xb") as file:
-                file.write(orjson.dumps(bundle, option=orjson.OPT_INDENT_2))
+                file.write(as_file(bundle))
         except OSError as error:
             raise click.UsageError(str(error)) from None
         click.echo(f"{out}: {len(bundle['commits'])} commits, {len(bundle['audit'])} audit spans")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from deploy.proofs.block_check import Report
+from shared.audit.block_check import Report
 from shared.mongo import Database, Mongo
 from shared.settings import MongoDriverSettings
 

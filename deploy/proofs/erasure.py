@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from deploy.proofs.block_check import Finding
 from projection_worker.dead_letters.store import DEAD_LETTERS, PARKED_CHILDREN
 from projection_worker.projecting.removal import documents_beside
+from shared.audit.block_check import Finding
 from shared.erasures import Receipt
 from shared.event_store.envelope import (
     ChainBroken,

@@ -9,16 +9,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from deploy.proofs.block_check import Finding, Report
-from deploy.proofs.head_check import SegmentCheck, Signatures, read_signatures
-from deploy.proofs.spans import KIND, Purged
 from deploy.proofs.verify_trail import Anchors, take_anchor
 from projection_worker.session import Failed
+from shared.audit.block_check import Finding, Report
 from shared.audit.chain import Block, Tail, times_of
+from shared.audit.head_check import SegmentCheck, Signatures, read_signatures
 from shared.audit.heads import append_to_file, digest_of_head, open_head, read_file
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditRecord, AuditUnavailable, Record
 from shared.audit.settings import AuditSettings
+from shared.audit.spans import KIND, Purged
 from shared.audit.store import AuditStore
 from shared.clock import Clock, iso
 from shared.event_store.envelope import StreamPosition

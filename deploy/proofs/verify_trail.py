@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from deploy.proofs.block_check import Report
-from deploy.proofs.head_check import SegmentCheck, Signatures, Unsigned, read_signatures
+from shared.audit.block_check import Report
+from shared.audit.head_check import SegmentCheck, Signatures, Unsigned, read_signatures
 from shared.audit.record import Record
 from shared.audit.store import AuditStore
 from shared.clock import Clock, iso

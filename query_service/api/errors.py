@@ -1,5 +1,13 @@
 """The one table from this service's errors to problem documents."""
 
+import math
+
+from query_service.api.evidence import (
+    EvidenceBeingMade,
+    EvidenceNotSignedYet,
+    EvidenceTooLong,
+    ViolationNotFound,
+)
 from query_service.api.exports import ExportUnderWay, TooManyExports
 from query_service.api.sql import ClientGone
 from query_service.api.streams import TooManyStreams
@@ -14,6 +22,7 @@ from query_service.queries.visible_children import (
 from query_service.read_store.port import ReadStoreUnavailable
 from query_service.sql.runner import SqlExceeded, SqlRefused, TooManyStatements
 from query_service.sql.snapshots import SnapshotBeingMade
+from shared.audit.port import TrailUnreadable
 from shared.audit.record import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.exchange import AUDIT_UNAVAILABLE
@@ -63,6 +72,23 @@ def _sql_exceeded(error: SqlExceeded) -> Problem:
     return Problem(422, code, title, detail, [field])
 
 
+def _not_signed_yet(error: EvidenceNotSignedYet) -> Problem:
+    detail = (
+        f"No signed head of the audit trail covers the violation yet; one is signed every "
+        f"{error.seconds:g} s. Retry the request."
+    )
+    headers = {"Retry-After": str(math.ceil(error.seconds))}
+    return Problem(503, "evidence-not-signed-yet", "Not signed yet", detail, headers=headers)
+
+
+def _too_long(error: EvidenceTooLong) -> Problem:
+    detail = (
+        f"Too much was recorded since the violation to be read in {error.seconds:g} s. An "
+        "operator gets the same file from the command line: teddy evidence export."
+    )
+    return Problem(503, "evidence-too-long", "Too much to read", detail, headers=LATER)
+
+
 def _unavailable(what: str, detail: str) -> Problem:
     title = f"{what.replace('-', ' ').capitalize()} unavailable"
     return Problem(503, f"{what}-unavailable", title, detail, headers=SOON)
@@ -103,6 +129,18 @@ PROBLEMS: ProblemTable = {
         "Too many concurrent exports; retry the request.",
         headers=A_LITTLE_LATER,
     ),
+    ViolationNotFound: lambda _: Problem(
+        404, "violation-not-found", "No such violation", "The child has no violation with this id."
+    ),
+    EvidenceNotSignedYet: _not_signed_yet,
+    EvidenceTooLong: _too_long,
+    EvidenceBeingMade: lambda _: Problem(
+        503,
+        "overloaded",
+        "Overloaded",
+        "Other evidence is being put together; retry the request.",
+        headers=A_LITTLE_LATER,
+    ),
     SqlRefused: _sql_refused,
     SqlExceeded: _sql_exceeded,
     TooManyStatements: lambda _: Problem(
@@ -129,6 +167,9 @@ PROBLEMS: ProblemTable = {
         headers=SOON,
     ),
     AuditUnavailable: lambda _: AUDIT_UNAVAILABLE,
+    TrailUnreadable: lambda _: _unavailable(
+        "audit-trail", "The audit trail cannot be read at the moment; retry the request."
+    ),
     ReadStoreUnavailable: lambda _: _unavailable(
         "read-store", "The read models are unavailable at the moment; retry the request."
     ),

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from query_service.api.evidence import Evidence
 from query_service.api.exports import Exports
 from query_service.api.sql import Statements
 from query_service.api.streams import Streams
@@ -112,6 +113,7 @@ class Edge:
     streams: Streams
     exports: Exports
     statements: Statements
+    evidence: Evidence
 
 
 def edge_of(request: Request) -> Edge:
@@ -126,11 +128,9 @@ def principal_of(request: Request) -> Principal:
 
 
 class QueryRoute(DirectRoute):
-    """The endpoint is a function from path and parameters to a query.
-
-    FastAPI reads its signature, and validates by it what is asked for the first time; the rest of
-    its way to a function would cost more than the answer from the cache.
-    """
+    """The endpoint is a function from path and parameters to a query. FastAPI validates by its
+    signature what is asked for the first time; the rest of its way to a function would cost more
+    than the answer from the cache."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         takes_parameters = bool(self.dependant.query_params)

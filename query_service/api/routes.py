@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, StreamingResponse
 
+from query_service.api.audit_routes import evidence, looks
 from query_service.api.exports import JSON_LINES, ExportStream, export_headers, gzipped, takes_gzip
 from query_service.api.parameters import (
     MOST_ITEMS,
@@ -69,7 +70,19 @@ streams = APIRouter(
 )
 incidents = APIRouter(tags=["safety"], responses=OF_NO_ONE, route_class=QueryRoute)
 
-ROUTERS = (children, receipts, records, parents, streams, incidents, numbers, sql, system)
+ROUTERS = (
+    children,
+    receipts,
+    records,
+    parents,
+    streams,
+    incidents,
+    looks,
+    evidence,
+    numbers,
+    sql,
+    system,
+)
 
 
 @children.get("", response_model=FoundChildren, openapi_extra=QUERY_HEADERS)

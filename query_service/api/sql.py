@@ -190,7 +190,7 @@ def _answer(
     }
     if result.as_of is not None:
         headers["X-As-Of"] = result.as_of
-    return SqlStream(_pieces(body, slot), slot, headers, reader_seconds, media_type)
+    return SqlStream(pieces(body, slot), slot, headers, reader_seconds, media_type)
 
 
 def _in_json(result: SqlResult) -> bytes:
@@ -200,7 +200,7 @@ def _in_json(result: SqlResult) -> bytes:
     return b'{"columns":%b,"rows":%b,"truncated":%b,"as_of":%b}' % parts
 
 
-async def _pieces(body: bytes, slot: ExitStack) -> AsyncGenerator[bytes, None]:
+async def pieces(body: bytes, slot: ExitStack) -> AsyncGenerator[bytes, None]:
     """Who has got the last one may ask again at once: the slot is free before."""
     for start in range(0, len(body), PIECE):
         if start + PIECE >= len(body):

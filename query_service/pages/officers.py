@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from query_service.pages.commands import Sent
+from query_service.pages.incident_records import CHILD, QUEUE, VIOLATION, IncidentRecords
 from query_service.pages.inner_api import asked
 from query_service.pages.officer_forms import (
     MOST_NOTE,
@@ -22,7 +23,6 @@ from query_service.pages.officer_forms import (
 )
 from query_service.pages.sessions import Session
 from query_service.pages.site import (
-    HOMES,
     OFFICERS,
     Form,
     FormRoute,
@@ -31,12 +31,8 @@ from query_service.pages.site import (
     not_saved,
     notices,
 )
-from shared.auth.access import Role
 from shared.clock import utc_now
 
-QUEUE = HOMES[Role.SAFETY_OFFICER]
-CHILD = f"{QUEUE}/children/{{child_id}}"
-VIOLATION = f"{CHILD}/violations/{{violation_id}}"
 FAMILY = f"{QUEUE}/families/{{parent_id}}"
 
 ASKED_OF_QUEUE = ("status", "severity", "assignee", "sort", "cursor")
@@ -64,6 +60,7 @@ class Officers:
             FormRoute(f"{VIOLATION}/assignee", OFFICERS, self.assign),
             FormRoute(f"{VIOLATION}/resolution", OFFICERS, self.resolve),
             FormRoute(f"{VIOLATION}/reopening", OFFICERS, self.reopen),
+            *IncidentRecords(self.site).routes(),
         ]
 
     async def queue(self, request: Request, session: Session) -> Response:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from query_service.pages.texts_of_looks import LOOKS_IN_ENGLISH, LOOKS_IN_GERMAN, LooksTexts
+
 
 @dataclass(frozen=True, slots=True)
 class SafetyTexts:
@@ -46,10 +48,10 @@ class SafetyTexts:
     save: str
     reopen: str
     reason_field: str
-    operators: str
-    operators_help: str
-    who_looked: str
     evidence: str
+    evidence_file: str
+    evidence_help: str
+    looks: LooksTexts
     refusals: Mapping[str, str]
 
 
@@ -97,10 +99,11 @@ SAFETY_ENGLISH = SafetyTexts(
     save="Save",
     reopen="Reopen",
     reason_field="Reason",
-    operators="For operators",
-    operators_help="These are commands of the operator's command line, for this child.",
-    who_looked="Who looked at this child",
     evidence="Evidence of this incident",
+    evidence_file="Download the evidence",
+    evidence_help="One file that anybody can check: the incident as stored, and who was shown the "
+    "child's data since. Personal values in it stay encrypted.",
+    looks=LOOKS_IN_ENGLISH,
     refusals={
         "violation-already-resolved": "Not saved: the incident is resolved already.",
         "violation-already-assigned": "Not saved: somebody else looks into it by now, as you see "
@@ -121,6 +124,12 @@ SAFETY_ENGLISH = SafetyTexts(
         "reason-missing": "Not saved: please say why.",
         "reason-too-long": "Not saved: the reason is too long.",
         "form-incomplete": "Not saved: the form was incomplete. Please use the one on this page.",
+        "evidence-not-signed-yet": "No file yet: the audit trail is signed about once a minute. "
+        "Please try again in a minute.",
+        "evidence-too-long": "No file: too much was recorded since the incident to be read here. "
+        "An operator gets the same file from the command line.",
+        "overloaded": "No file yet: another one is being put together. Please try again in a "
+        "moment.",
     },
 )
 
@@ -172,10 +181,11 @@ SAFETY_GERMAN = SafetyTexts(
     save="Speichern",
     reopen="Wieder öffnen",
     reason_field="Grund",
-    operators="Für den Betrieb",
-    operators_help="Das sind Befehle für die Kommandozeile des Betriebs, zu diesem Kind.",
-    who_looked="Wer dieses Kind angesehen hat",
     evidence="Beweise zu diesem Vorfall",
+    evidence_file="Beweise herunterladen",
+    evidence_help="Eine Datei, die jeder prüfen kann: der Vorfall, wie er gespeichert ist, und wem "
+    "die Daten des Kindes seither gezeigt wurden. Persönliches darin bleibt verschlüsselt.",
+    looks=LOOKS_IN_GERMAN,
     refusals={
         "violation-already-resolved": "Nicht gespeichert: Der Vorfall ist schon geklärt.",
         "violation-already-assigned": "Nicht gespeichert: Inzwischen kümmert sich jemand anders "
@@ -197,5 +207,11 @@ SAFETY_GERMAN = SafetyTexts(
         "reason-too-long": "Nicht gespeichert: Der Grund ist zu lang.",
         "form-incomplete": "Nicht gespeichert: Das Formular war unvollständig. Bitte nehmen Sie "
         "das auf dieser Seite.",
+        "evidence-not-signed-yet": "Noch keine Datei: Das Protokoll wird etwa jede Minute "
+        "signiert. Bitte versuchen Sie es in einer Minute noch einmal.",
+        "evidence-too-long": "Keine Datei: Seit dem Vorfall wurde zu viel aufgezeichnet, um es "
+        "hier zu lesen. Der Betrieb bekommt dieselbe Datei auf der Kommandozeile.",
+        "overloaded": "Noch keine Datei: Gerade wird eine andere zusammengestellt. Bitte versuchen "
+        "Sie es gleich noch einmal.",
     },
 )

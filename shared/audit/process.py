@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from shared.audit.heads import HeadSigner
+from shared.audit.port import TrailUnreadable
 from shared.audit.record import AuditRecord, AuditUnavailable, children_of
 from shared.audit.settings import AuditSettings
 from shared.audit.store import AuditStore, ensure_audit_indexes
@@ -64,6 +65,11 @@ class AuditProcess:
         self._heads = HeadSigner(self.trail, self._store, signer, clock, settings.audit_heads_file)
         self._seconds = settings.audit_head_seconds
         self._clock = clock
+
+    def readable(self, seconds: float) -> AuditStore:
+        """What all processes wrote, to read; each look takes at most so long. Raises
+        TrailUnreadable."""
+        return AuditStore(self._database, seconds, TrailUnreadable)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[ChainedTrail]:

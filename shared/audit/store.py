@@ -2,20 +2,30 @@
 end of a segment; what is deleted, a signed statement of the purge stands for."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from shared.audit.chain import Block, Tail, place_of
+from shared.audit.port import BlockPlace
 from shared.event_store.commit_documents import TIMEOUT_SECONDS, within
 from shared.event_store.port import StoreUnavailable
 from shared.mongo import Collection, Database, Document
 
 BLOCKS, HEADS, SEGMENTS, PURGES = ("audit_blocks", "audit_heads", "audit_segments", "audit_purges")
+NEWEST_FIRST: list[tuple[str, Any]] = [("since", DESCENDING), ("_id", DESCENDING)]
 BESIDE = ("segment", "first", "last", "since", "until", "children", "subjects", "operations")
-DELETED_AT_ONCE, READ_AT_ONCE = 200, 500
+DELETED_AT_ONCE, READ_AT_ONCE = 200, 100
+ABOUT_CHILDREN = IndexModel([(name, ASCENDING) for name in ("children", "since", "_id")])
+"""In the order in which a child's blocks are listed, so that a page of them reads no others."""
+
+FIRST_DATE, LAST_DATE = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+"""What is no date, or none that Python has, no process has written: nothing can be listed behind
+it."""
+
 OPEN_SEGMENTS = 50
 """Of more segments that never ended, the newest are looked at."""
 
@@ -32,30 +42,37 @@ class SegmentTaken(StoreUnavailable):
 async def ensure_audit_indexes(database: Database) -> None:
     indexes = [
         IndexModel([(field, ASCENDING), ("since", ASCENDING)])
-        for field in ("children", "subjects", "operations")
+        for field in ("subjects", "operations")
     ]
     async with within(TIMEOUT_SECONDS):
-        await database[BLOCKS].create_indexes([*indexes, IndexModel([("since", ASCENDING)])])
+        await database[BLOCKS].create_indexes(
+            [*indexes, ABOUT_CHILDREN, IndexModel([("since", ASCENDING)])]
+        )
 
 
 class AuditStore:
-    """Raises StoreUnavailable."""
+    """Raises `unavailable`."""
 
-    def __init__(self, database: Database, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        unavailable: type[StoreUnavailable] = StoreUnavailable,
+    ) -> None:
         self._blocks = database[BLOCKS]
         self._heads = database[HEADS]
         self._segments = database[SEGMENTS]
         self._purges = database[PURGES]
-        self._timeout = timeout_seconds
+        self._in_time = partial(within, timeout_seconds, unavailable)
 
     async def end(self, segment: str, at: datetime) -> None:
-        async with within(self._timeout):
+        async with self._in_time():
             await self._segments.update_one({"_id": segment}, {"$set": {"ended_at": at}})
 
     async def append(self, block: Block) -> None:
         """The same block may be offered again: it is there once. Raises SegmentTaken."""
         document = _document(block)
-        async with within(self._timeout):
+        async with self._in_time():
             if block.first == 1:
                 began = {"$setOnInsert": {"began_at": block.beside["since"]}}
                 await self._segments.update_one({"_id": block.segment}, began, upsert=True)
@@ -68,12 +85,12 @@ class AuditStore:
 
     async def add_head(self, segment: str, number: int, statement: str) -> None:
         head = {"_id": place_of(segment, number), "segment": segment, "statement": statement}
-        async with within(self._timeout):
+        async with self._in_time():
             await self._heads.replace_one({"_id": head["_id"]}, head, upsert=True)
 
     async def open_tails(self) -> dict[str, Tail]:
         """Where the segments end that were not ended in order: running, or killed."""
-        async with within(self._timeout):
+        async with self._in_time():
             running = await self._segments.find(
                 {"ended_at": None}, sort=[("began_at", DESCENDING)], limit=OPEN_SEGMENTS
             ).to_list(None)
@@ -93,7 +110,7 @@ class AuditStore:
 
     async def open_segments(self) -> list[str]:
         """Those that were not ended in order."""
-        async with within(self._timeout):
+        async with self._in_time():
             found = await self._segments.find({"ended_at": None}).to_list(None)
         return [segment["_id"] for segment in found]
 
@@ -103,7 +120,7 @@ class AuditStore:
         after = ""
         while True:
             beyond = {"_id": {"$gt": after}}
-            async with within(self._timeout):
+            async with self._in_time():
                 block = await self._blocks.find_one(beyond, {"_id": 1}, sort=[("_id", ASCENDING)])
             if block is None:
                 return found
@@ -118,7 +135,7 @@ class AuditStore:
     async def add_purge(self, segment: str, statement: str) -> None:
         """In place of an older one of the segment: each covers all before."""
         purge = {"_id": segment, "statement": statement}
-        async with within(self._timeout):
+        async with self._in_time():
             await self._purges.replace_one({"_id": segment}, purge, upsert=True)
 
     async def delete_up_to(self, segment: str, sequence: int) -> None:
@@ -126,7 +143,7 @@ class AuditStore:
         seen."""
         behind = {"_id": {"$gt": f"{segment}@", "$lte": place_of(segment, sequence)}}
         while True:
-            async with within(self._timeout):
+            async with self._in_time():
                 found = await self._blocks.find(
                     behind, {"_id": 1}, sort=[("_id", ASCENDING)], limit=DELETED_AT_ONCE
                 ).to_list(None)
@@ -139,14 +156,14 @@ class AuditStore:
     async def delete_heads(self, segment: str, number: int) -> None:
         """The segment's heads up to `number`."""
         up_to = {"_id": {"$gt": f"{segment}@", "$lte": place_of(segment, number)}}
-        async with within(self._timeout):
+        async with self._in_time():
             await self._heads.delete_many(up_to)
 
     async def heads_of(self, segment: str) -> list[str]:
         return await self._statements(self._heads, _of(segment))
 
     async def _statements(self, of: Collection, condition: Document) -> list[str]:
-        async with within(self._timeout):
+        async with self._in_time():
             found = await of.find(condition, sort=[("_id", ASCENDING)]).to_list(None)
         return [document["statement"] for document in found]
 
@@ -156,11 +173,11 @@ class AuditStore:
         """Blocks that fulfil `condition`, by place; `newest_first`: by time, backwards."""
         sort: list[tuple[str, Any]] = [("_id", ASCENDING)]
         if newest_first:
-            sort = [("since", DESCENDING), ("_id", DESCENDING)]
+            sort = NEWEST_FIRST
         after, skip = "", 0
         while True:
             query = condition if newest_first else {"$and": [condition, {"_id": {"$gt": after}}]}
-            async with within(self._timeout):
+            async with self._in_time():
                 found = await self._blocks.find(
                     query, sort=sort, limit=READ_AT_ONCE, skip=skip if newest_first else 0
                 ).to_list(None)
@@ -169,6 +186,19 @@ class AuditStore:
             if len(found) < READ_AT_ONCE:
                 return
             after, skip = found[-1]["_id"], skip + READ_AT_ONCE
+
+    async def newest_about(
+        self, child_id: str, up_to: BlockPlace | None, limit: int
+    ) -> list[Block]:
+        """At most `limit` blocks that the index has under the child, the newest first, from the one
+        at `up_to` on, which is included; None: from the newest on."""
+        latest, block = (LAST_DATE, None) if up_to is None else up_to
+        query: Document = {"children": child_id, "since": {"$gte": FIRST_DATE, "$lte": latest}}
+        if block is not None:
+            query["$or"] = [{"since": {"$lt": latest}}, {"_id": {"$lte": block}}]
+        async with self._in_time():
+            found = await self._blocks.find(query, sort=NEWEST_FIRST, limit=limit).to_list(None)
+        return [_block(document) for document in found]
 
     def segment(self, segment: str, first: int = 0) -> AsyncIterator[Block]:
         """The segment's blocks from record `first` on, in order."""

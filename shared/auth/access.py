@@ -46,12 +46,9 @@ class BearIndex:
 
 
 def is_subject(text: str) -> bool:
-    """Whether a token may name `text`, and a child may have it as its parent or bear.
-
-    Visible ASCII, as OpenID Connect has it of a `sub`, without the two slashes: so every subject is
-    one segment of a path, looks like no other, and nothing has to be trimmed or folded before two
-    of them are compared.
-    """
+    """Whether a token may name `text`, and a child may have it as its parent or bear: visible
+    ASCII, as OpenID Connect has it of a `sub`, without the two slashes. So every subject is one
+    segment of a path, looks like no other, and nothing has to be folded before two are compared."""
     return _SUBJECT.fullmatch(text) is not None and text not in _STEPS
 
 
@@ -210,6 +207,8 @@ ACCESS: Mapping[str, Rule] = {
     "GetChildrenByParent": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetAlerts": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetSafetyViolations": Rule(QUERIES, safety_officer=ALL),
+    "GetChildAuditRecords": Rule(QUERIES, safety_officer=ALL),
+    "ExportEvidence": Rule(EXPORT, safety_officer=ALL),
     "GetErasureReceipt": Rule(QUERIES, parent=OWN_FAMILY),
     "ExportChild": Rule(EXPORT, parent=OWN_FAMILY),
     "FollowFamily": Rule(STREAM, parent=OWN_FAMILY, safety_officer=ALL),

@@ -6,6 +6,7 @@ from typing import Any, cast
 import orjson
 
 from shared.client import answers
+from shared.client.audit_answers import ChildAuditRecords
 from shared.client.calls import path_of
 from shared.client.export import whole
 from shared.client.freshness import FreshAnswer
@@ -102,6 +103,26 @@ class TeddyClient(Operations):
         path = path_of("children", child_id, "series")
         params = {"from": first, "to": last}
         return cast(answers.ChildSeries, await self.ask(path, child_id, params))
+
+    async def get_child_audit_records(
+        self, child_id: str, limit: int = 50, cursor: str | None = None
+    ) -> ChildAuditRecords:
+        """Who asked for what about the child: one page of at most `limit` (200), the newest first;
+        roles safety_officer and admin. Also of an erased child."""
+        path = path_of("children", child_id, "audit-records")
+        params = {"limit": limit, "cursor": cursor}
+        return cast(ChildAuditRecords, await self.ask(path, params=params))
+
+    async def export_evidence(self, child_id: str, violation_id: str) -> bytes:
+        """The file that `teddy evidence verify` takes; roles safety_officer and admin. It takes up
+        to 30 s, and is asked for once.
+
+        Raises TeddyProblem; after its `retry_after` seconds it may be there, as after
+        `evidence-not-signed-yet`. Unreachable when the connection breaks.
+        """
+        path = path_of("children", child_id, "safety-violations", violation_id, "evidence")
+        async with self._query.stream(path) as response:
+            return await response.aread()
 
     async def get_erasure_receipt(self, child_id: str) -> answers.ErasureReceipt:
         """What was removed of an erased child, signed; TeddyProblem 404 for one that is not."""

@@ -1,16 +1,24 @@
 """What a safety officer does, in a real browser over a real stack."""
 
 import re
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
+from shared.audit.bundle import check_bundle
 from shared.auth.access import Role
 from shared.clock import new_id
+from shared.signing import StatementVerifier, read_jwks
 from tests.browser.conftest import Family
 from tests.browser.test_accessibility import KINDS, violations
 from tests.support import callers
+from tests.support.waiting import eventually
 
 SOON = 30_000
 """Milliseconds until a page shows what happened."""
@@ -147,6 +155,53 @@ async def test_who_comes_too_late_is_told_why(family: Family, context: BrowserCo
     await expect(page.locator(f"#violation-{violation}")).to_contain_text("Resolved: confirmed")
 
 
+async def test_who_looked_is_listed_and_the_evidence_is_a_file_that_verifies(
+    family: Family, context: BrowserContext, tmp_path: Path
+):
+    # given an incident, and an officer who looks at the child
+    child, violation = await reported(family)
+    page = await begin(family, context)
+    await page.get_by_role("link", name="Jonas Weiss").first.wait_for(timeout=SOON)
+    await page.goto(f"{page.url}/children/{child}")
+    # when
+    await page.get_by_role("link", name="Who looked at this child").click()
+    # then
+    table = page.locator("#looks")
+    await expect(table).to_contain_text("incident reported")
+    await expect(table.locator("tbody tr", has_text="officer-").first).to_contain_text("shown")
+    # and the evidence can be had once the trail is signed
+    await page.get_by_role("link", name="The child").click()
+    evidence = page.locator(f"#evidence-{violation}")
+    await evidence.locator("summary").click()
+    link = evidence.get_by_role("link")
+
+    async def download() -> Path | None:
+        async with page.expect_event("download", timeout=5_000) as begun:
+            await link.click()
+        file = tmp_path / "evidence.json"
+        await (await begun.value).save_as(file)
+        return file
+
+    file = await eventually(partial(_unless_late, page, evidence, download), 90)
+    assert file is not None
+    keys = read_jwks(Path(family.state.environment["TEDDY_PROOF_KEYS_FILE"]))
+    report, records = check_bundle(orjson.loads(file.read_bytes()), StatementVerifier(keys))
+    assert report.findings == []
+    assert "ReportSafetyViolation" in {one["operation"] for one in records}
+
+
+async def _unless_late(
+    page: Page, evidence: Locator, download: Callable[[], Awaitable[Path | None]]
+) -> Path | None:
+    """None while the page says that nothing is signed yet."""
+    try:
+        return await download()
+    except PlaywrightTimeout:
+        await expect(page.get_by_role("alert")).to_contain_text("signed about once a minute")
+        await evidence.locator("summary").click()
+        return None
+
+
 SENDING = re.compile("Save|Show|Take|Speichern|Anzeigen|Übernehmen|Resolve|Klären")
 NARROW: dict[str, Any] = {"viewport": {"width": 320, "height": 700}}
 
@@ -179,5 +234,9 @@ async def test_the_pages_are_for_every_reader_and_every_screen(
             page.locator("button:visible, summary:visible", has_text=SENDING)
         ).to_have_count(0)
         await page.emulate_media(media="screen")
-    assert list(found.values()) == [[], []]
+    await page.get_by_role("link", name=re.compile("Who looked|Wer dieses")).click()
+    await expect(page.locator("#looks")).to_be_visible()
+    found["looks"] = await violations(page)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    assert list(found.values()) == [[], [], []]
     await context.close()

@@ -23,7 +23,15 @@ from tests.support.command_side import KEYS, QUERY_URL, CommandSide, Database, S
 from tests.support.query_side import QuerySide
 
 Document = dict[str, Any]
-LISTS = ("alerts", "children", "family", "violations", "conversations", "violation queue")
+LISTS = (
+    "alerts",
+    "children",
+    "family",
+    "violations",
+    "conversations",
+    "violation queue",
+    "audit records",
+)
 CURSORS = [Signer(KEYS.signature_key, f"cursor:{of_list}") for of_list in LISTS]
 
 

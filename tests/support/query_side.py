@@ -23,6 +23,7 @@ from query_service.queries.query import Query
 from query_service.queries.visible_children import OWN_FIELDS
 from query_service.registry import Ports
 from query_service.settings import QuerySettings
+from shared.audit.signed_trail import SignedTrail
 from shared.auth.access import Principal, Pseudonyms, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
@@ -52,6 +53,7 @@ from shared.signing import (
     public_jwks,
 )
 from tests.fakes.audit import MemoryAuditTrail
+from tests.fakes.audit_blocks import MemoryAuditBlocks
 from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.keys import MemoryErasedList, MemoryKeyStore
 from tests.fakes.read_store import MemoryReadModels, MemoryWholeChild
@@ -137,14 +139,17 @@ class QuerySide:
         self.events: MemoryEventStore = database.events
         self.key_store: MemoryKeyStore = database.keys
         self.erased: MemoryErasedList = database.erased
-        self.proof_keys = StatementVerifier(public_jwks(proof_key, PROOF_KEY_ID))
+        self.jwks = public_jwks(proof_key, PROOF_KEY_ID)
+        self.proof_keys = StatementVerifier(self.jwks)
+        self.proofs = StatementSigner(proof_key)
+        self.trail = MemoryAuditBlocks()
         self.keyring = Keyring(FileKeyProvider(keys), self.key_store)
         self.tokens = ConsistencyTokens(keys.signature_key)
         self.now = NOON
         self.sql_rows: dict[str, Sequence[Mapping[str, Any]]] = {}
         self.audit = MemoryAuditTrail()
         self.cache = QueryCache[Rendered](1_000, time.monotonic, unwatched_seconds, cache_bytes)
-        ports = self._ports(keys, proof_key)
+        ports = self._ports(keys)
         self.settings = _settings(max_waiting, bounds.subject_share)
         self.verifier = verifier_of(signing_key, "tests", "teddy")
         caller = Caller(self.verifier, limits or limits_of(), Pseudonyms())
@@ -152,7 +157,11 @@ class QuerySide:
         self._bounds = bounds
         self.connect()
 
-    def _ports(self, keys: KeyFile, proof_key: Ed25519PrivateKey) -> Ports:
+    def sign(self) -> None:
+        """Heads for all that the trail has."""
+        self.trail.sign(self.proofs, self.now)
+
+    def _ports(self, keys: KeyFile) -> Ports:
         return Ports(
             store=self.store,
             whole=self.whole,
@@ -160,9 +169,12 @@ class QuerySide:
             keyring=self.keyring,
             keys=keys,
             erased=self.erased,
-            proofs=StatementSigner(proof_key),
+            proofs=self.proofs,
             clock=lambda: self.now,
             sql_snapshot=snapshot_of(self.sql_rows),
+            trail=self.trail,
+            signed_trail=lambda: SignedTrail(self.trail, self.proofs, self.jwks),
+            record=self.audit,
         )
 
     @cached_property

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from deploy.proofs.block_check import check_content
+from shared.audit.block_check import check_content
 from shared.audit.chain import block_hash, digest_of, read_lines, root_of
 from shared.audit.process import AuditProcess
 from shared.audit.store import AuditStore

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from deploy.proofs.spans import KIND
 from shared.audit.process import AuditProcess
+from shared.audit.spans import KIND
 from shared.clock import utc_now
 from shared.signing import kind_of
 from tests.integration.audit.conftest import THIRTY_DAYS, World, look

@@ -132,6 +132,7 @@ async def test_every_query_has_its_address(side: QuerySide):
         "/v1/system/analytics",
         "/v1/children/lena/alert-policy",
         "/v1/children/lena/series?from=2026-11-01&to=2026-11-02",
+        "/v1/children/lena/audit-records?limit=5",
     ]
     async with side.client(OFFICER) as client:
         # when
@@ -264,6 +265,7 @@ async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: Query
         "GetSystemAnalytics": 7_200,
         "GetAlerts": None,
         "GetSafetyViolations": None,
+        "GetChildAuditRecords": None,
         "GetErasureReceipt": None,
         "GetSystemStatus": None,
         "GetOperations": None,

@@ -14,6 +14,7 @@ from command_service.child.field_checks import NOTE, REASON
 from query_service.pages.officer_forms import MOST_NOTE, MOST_REASON
 from query_service.pages.officers import ages_at
 from query_service.pages.site import MOST_FORM_BYTES
+from query_service.pages.texts_of_looks import LOOKS_IN_ENGLISH, LOOKS_IN_GERMAN, LooksTexts
 from query_service.pages.texts_of_safety import SAFETY_ENGLISH, SAFETY_GERMAN, SafetyTexts
 from query_service.read_store.violation_filter import ViolationOrder, ViolationStatus
 from shared.auth.access import Principal
@@ -155,10 +156,13 @@ async def test_a_childs_page_says_who_it_is_and_what_happened(pages: PagesSide):
     assert 'data-stream="/safety/families/weiss/stream"' in page.text
 
 
-async def test_the_operators_commands_name_this_child_and_incident(pages: PagesSide):
+async def test_a_childs_page_leads_to_who_looked_and_to_the_evidence_of_each_incident(
+    pages: PagesSide,
+):
     page = await shown(pages, ON)
-    assert f"teddy audit show --child {LENA}<" in page.text
-    assert f"teddy evidence export --child {LENA} --violation v-open --out" in page.text
+    assert f'href="{ON}/looks"' in page.text
+    for one in ("v-open", "v-done"):
+        assert f'href="{ON}/violations/{one}/evidence"' in page.text
 
 
 async def test_whatever_was_said_is_shown_as_text(pages: PagesSide, side: QuerySide):
@@ -407,7 +411,7 @@ def test_an_age_is_in_the_largest_unit_that_fits(ago: timedelta, age: tuple[str,
     assert ages_at(NOON + ago)(NOON.isoformat()) == age
 
 
-@pytest.mark.parametrize("path", ["/safety", "/safety?status=all&cursor=", ON])
+@pytest.mark.parametrize("path", ["/safety", "/safety?status=all&cursor=", ON, f"{ON}/looks"])
 async def test_in_german_nothing_is_english(pages: PagesSide, path: str):
     async with pages.browser(**{"Accept-Language": "de"}) as browser:
         await pages.sign_in(browser, OFFICER)
@@ -415,18 +419,34 @@ async def test_in_german_nothing_is_english(pages: PagesSide, path: str):
     words = unescape(page.text)
     english = {one for one in _said(SAFETY_ENGLISH) if " " in one.strip("{} ")}
     assert [one for one in english if one in words] == []
-    assert "Vorfälle" in words
+    assert "Vorfälle" in words or "Wer dieses Kind angesehen hat" in words
 
 
-def test_both_languages_say_the_same_things():
-    for name in SAFETY_ENGLISH.__slots__:
-        english, german = getattr(SAFETY_ENGLISH, name), getattr(SAFETY_GERMAN, name)
+LANGUAGES: list[tuple[SafetyTexts | LooksTexts, SafetyTexts | LooksTexts]] = [
+    (SAFETY_ENGLISH, SAFETY_GERMAN),
+    (LOOKS_IN_ENGLISH, LOOKS_IN_GERMAN),
+]
+
+
+@pytest.mark.parametrize("texts", LANGUAGES)
+def test_both_languages_say_the_same_things(
+    texts: tuple[SafetyTexts | LooksTexts, SafetyTexts | LooksTexts],
+):
+    for name in texts[0].__slots__:
+        english, german = (getattr(one, name) for one in texts)
+        if isinstance(english, LooksTexts):
+            continue
         if isinstance(english, str):
             assert english.count("{}") == german.count("{}"), name
         else:
             assert english.keys() == german.keys(), name
 
 
-def _said(texts: SafetyTexts) -> list[str]:
-    values = (getattr(texts, name) for name in texts.__slots__)
-    return [text for one in values for text in ([one] if isinstance(one, str) else one.values())]
+def _said(texts: SafetyTexts | LooksTexts) -> list[str]:
+    said: list[str] = []
+    for one in (getattr(texts, name) for name in texts.__slots__):
+        if isinstance(one, LooksTexts):
+            said += _said(one)
+        else:
+            said += [one] if isinstance(one, str) else one.values()
+    return said

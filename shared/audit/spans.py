@@ -7,11 +7,12 @@ from typing import Any
 
 import orjson
 
-from deploy.proofs.block_check import Report
+from shared.audit.block_check import Report
 from shared.audit.chain import Block, Tail, block_hash, digest_of, place_of, records_of, root_of
 from shared.audit.heads import Head, open_head
+from shared.audit.port import ReadableTrail
 from shared.audit.record import Record, read_line
-from shared.audit.store import AuditStore
+from shared.audit.turns import in_turn
 from shared.signing import StatementRefused, StatementVerifier
 
 Wanted = Callable[[Record], bool]
@@ -41,7 +42,7 @@ class Spans:
     digests, for the blocks between one root each.
     """
 
-    def __init__(self, store: AuditStore, tails: SignedTails, wanted: Wanted) -> None:
+    def __init__(self, store: ReadableTrail, tails: SignedTails, wanted: Wanted) -> None:
         self._store = store
         self._tails = tails
         self._wanted = wanted
@@ -54,7 +55,7 @@ class Spans:
         async for block in blocks:
             if block.segment == reached[0] and block.last <= reached[1]:
                 continue
-            wanted = sum(map(self._wanted, records_of(block)))
+            wanted = await in_turn(self._count, block)
             if not wanted:
                 continue
             end = self._tails.after(block.segment, block.last)
@@ -66,15 +67,18 @@ class Spans:
             self.records += sum(len(entry.get("lines", ())) for entry in span["blocks"])
             yield span
 
+    def _count(self, block: Block) -> int:
+        return sum(map(self._wanted, records_of(block)))
+
 
 async def _span(
-    store: AuditStore, begin: Block, end: tuple[int, str], wanted: Wanted
+    store: ReadableTrail, begin: Block, end: tuple[int, str], wanted: Wanted
 ) -> dict[str, Any]:
     entries = []
     async for block in store.segment(begin.segment, begin.first):
         if block.first > end[0]:
             break
-        entries.append(_entry(block, wanted))
+        entries.append(await in_turn(_entry, block, wanted))
     return {
         "segment": begin.segment,
         "previous_hash": begin.previous_hash,

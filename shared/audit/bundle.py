@@ -1,6 +1,7 @@
 """Evidence of one safety violation, in one file that proves itself: made, and checked with nothing
 but the public keys."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,11 +9,11 @@ from typing import Any
 
 import orjson
 
-from deploy.proofs.block_check import Report
-from deploy.proofs.head_check import SignedTrail, blocks_between
-from deploy.proofs.spans import SignedTails, Spans, check_signed, check_spans
-from projection_worker.session import Refused
+from shared.audit.block_check import Report
+from shared.audit.head_check import blocks_between
 from shared.audit.record import Record
+from shared.audit.signed_trail import SignedTrail
+from shared.audit.spans import SignedTails, Spans, check_signed, check_spans
 from shared.clock import iso
 from shared.event_store.envelope import Commit, canonical_body
 from shared.event_store.port import EventStore, pages
@@ -22,8 +23,12 @@ FORMAT = "teddy-evidence/1"
 KIND = "teddy-evidence"
 
 
-class NoEvidence(Refused):
-    """There is nothing to export, or nothing that a signed head covers yet."""
+class NoEvidence(Exception):
+    """There is nothing to export."""
+
+
+class NotSignedYet(Exception):
+    """No signed head covers it yet."""
 
 
 async def collect(
@@ -36,14 +41,14 @@ async def collect(
 ) -> dict[str, Any]:
     """The bundle: the violation's commits as stored (personal values stay sealed), and every audit
     record of the child since, up to signed heads. Every record since is read, and what is not as it
-    was written is named in the bundle and in `report`. Raises NoEvidence, StoreUnavailable."""
+    was written is named in the bundle and in `report`. Raises NoEvidence, NotSignedYet,
+    StoreUnavailable."""
     concerned = await _concerned(store, child_id, violation_id)
     if not concerned:
         raise NoEvidence(f"no violation {violation_id} of the child {child_id} is in the store")
     signed = await trail.signatures(report)
-    spans = Spans(
-        trail.store, SignedTails(signed.heads), lambda record: child_id in record["children"]
-    )
+    tails = await asyncio.to_thread(SignedTails, signed.heads)
+    spans = Spans(trail.store, tails, lambda record: child_id in record["children"])
     since = blocks_between(trail.store, signed, concerned[0].recorded_at, None, report)
     audit = [span async for span in spans.over(since)]
     anchored = _anchored_versions(audit, child_id)
@@ -62,7 +67,13 @@ async def collect(
         },
         "keys": trail.jwks,
     }
-    return bundle | {"signature": trail.signer.sign(KIND, {"digest": digest_of_bundle(bundle)})}
+    digest = await asyncio.to_thread(digest_of_bundle, bundle)
+    return bundle | {"signature": trail.signer.sign(KIND, {"digest": digest})}
+
+
+def as_file(bundle: Mapping[str, Any]) -> bytes:
+    """As it is kept: `check_bundle` takes what is read from it."""
+    return orjson.dumps(bundle, option=orjson.OPT_INDENT_2)
 
 
 def digest_of_bundle(bundle: Mapping[str, Any]) -> str:
@@ -110,7 +121,7 @@ async def _up_to_anchors(
 
 
 async def _up_to_anchor(store: EventStore, one: Commit, anchored: set[int]) -> list[Commit]:
-    """Raises NoEvidence when nothing signed names any that follows."""
+    """Raises NotSignedYet when nothing signed names any that follows."""
     part: list[Commit] = []
     newest = max(anchored, default=0)
     async for commits in pages(store, one.child_id, one.first_version - 1):
@@ -120,7 +131,7 @@ async def _up_to_anchor(store: EventStore, one: Commit, anchored: set[int]) -> l
                 return part
         if commits[-1].last_version >= newest:
             break
-    raise NoEvidence(
+    raise NotSignedYet(
         f"no signed head covers version {one.first_version} yet; heads are signed every "
         "TEDDY_AUDIT_HEAD_SECONDS"
     )

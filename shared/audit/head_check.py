@@ -1,19 +1,20 @@
 """Signed heads and segments of the audit trail, compared with its blocks."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from deploy.proofs.block_check import Report, check_block
-from deploy.proofs.spans import KIND as PURGED
-from deploy.proofs.spans import Purged, SignedPurges
+from shared.audit.block_check import Report, check_block
 from shared.audit.chain import Block, Tail, read_lines
 from shared.audit.heads import Head, digest_of_head, open_head
+from shared.audit.port import ReadableTrail
 from shared.audit.record import Record
-from shared.audit.store import AuditStore
+from shared.audit.spans import KIND as PURGED
+from shared.audit.spans import Purged, SignedPurges
+from shared.audit.turns import in_turn
 from shared.clock import iso
-from shared.signing import StatementRefused, StatementSigner, StatementVerifier, kind_of
+from shared.signing import StatementRefused, StatementVerifier, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class Signatures:
 
 
 async def read_signatures(
-    trail: AuditStore, verifier: StatementVerifier, file: Iterable[str], report: Report
+    trail: ReadableTrail, verifier: StatementVerifier, file: Iterable[str], report: Report
 ) -> Signatures:
     """`file`: the lines of the append-only file. What is refused, missing or out of order is a
     finding of `report`. Raises StoreUnavailable."""
@@ -156,12 +157,18 @@ async def read_signatures(
     purges.add((text for text in in_file if kind_of(text) == PURGED), "heads file")
     purges.add(await trail.purges(), "database")
     heads = SignedHeads(verifier, report, purges)
+    # each signature takes 0.1 ms, and each process signs one a minute
+    await asyncio.to_thread(_check_heads, heads, in_file, await trail.heads(), report)
+    return Signatures(purges, heads)
+
+
+def _check_heads(
+    heads: SignedHeads, in_file: Iterable[str], in_database: Iterable[str], report: Report
+) -> None:
     elsewhere = heads.add((text for text in in_file if kind_of(text) != PURGED), "heads file")
-    in_database = heads.add(await trail.heads(), "database")
-    for place in sorted(elsewhere - in_database):
+    for place in sorted(elsewhere - heads.add(in_database, "database")):
         report.found(_name(*place), "deleted from the database")
     heads.check_chain()
-    return Signatures(purges, heads)
 
 
 def _name(segment: str, number: int) -> str:
@@ -173,7 +180,11 @@ CLOCK_STEPS = timedelta(hours=1)
 
 
 async def blocks_between(
-    trail: AuditStore, signed: Signatures, since: datetime, until: datetime | None, report: Report
+    trail: ReadableTrail,
+    signed: Signatures,
+    since: datetime,
+    until: datetime | None,
+    report: Report,
 ) -> AsyncIterator[Block]:
     """At least all with a record of the time from `since` to before `until` (None: today), by
     place. What was altered goes to `report`. Raises StoreUnavailable.
@@ -188,7 +199,7 @@ async def blocks_between(
         async for block in trail.segment(segment, begin.sequence + 1):
             if end is not None and block.first > end:
                 break
-            check.take(block)
+            await in_turn(check.take, block)
             yield block
         check.end()
 
@@ -205,19 +216,3 @@ def _part(
         if until is not None and head.at > iso(until + CLOCK_STEPS):
             end = head.tail.sequence if end is None else min(end, head.tail.sequence)
     return begin, end
-
-
-@dataclass(frozen=True, slots=True)
-class SignedTrail:
-    """The trail with what is signed of it. `jwks`: every public key of proofs, goes into each file
-    that is made of it. `heads`: the lines of the append-only file of signed heads."""
-
-    store: AuditStore
-    signer: StatementSigner
-    jwks: Mapping[str, Any]
-    heads: Sequence[str] = ()
-
-    async def signatures(self, report: Report) -> Signatures:
-        """As `read_signatures`."""
-        verifier = StatementVerifier(self.jwks)
-        return await read_signatures(self.store, verifier, self.heads, report)

@@ -1,0 +1,41 @@
+"""The audit trail as those see it who read it."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from shared.audit.chain import Block
+from shared.event_store.port import StoreUnavailable
+
+
+class BlockPlace(NamedTuple):
+    """Where a block stands among those about a child, by the index: `since`, then `id`."""
+
+    since: datetime
+    id: str
+
+
+class TrailUnreadable(StoreUnavailable):
+    """The trail's store did not answer in time."""
+
+
+class ReadableTrail(Protocol):
+    """Raises StoreUnavailable."""
+
+    async def heads(self) -> list[str]:
+        """Every signed head, by segment and in order."""
+
+    async def purges(self) -> list[str]:
+        """Of each purged segment the newest signed statement."""
+
+    async def segments(self) -> list[str]:
+        """Those that have a block."""
+
+    def segment(self, segment: str, first: int = 0) -> AsyncIterator[Block]:
+        """The segment's blocks from record `first` on, in order."""
+
+    async def newest_about(
+        self, child_id: str, up_to: BlockPlace | None, limit: int
+    ) -> list[Block]:
+        """At most `limit` blocks that the index has under the child, the newest first, from the one
+        at `up_to` on, which is included; None: from the newest on."""
