@@ -23,12 +23,7 @@ from query_service.cache.freshness import Invalidation, ProjectedVersions, Waits
 from query_service.cache.journal import FeedJournal
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
-from query_service.pages.account_forms import Notice
-from query_service.pages.begun_sign_ins import BegunSignIns
-from query_service.pages.provider import Client, Provider
-from query_service.pages.provider_sign_in import CALLBACK, AtProvider
-from query_service.pages.served_pages import ServedPages
-from query_service.pages.sessions import Sessions
+from query_service.pages_from_settings import pages_of
 from query_service.queries.exporter import ExportCursors, Exporter
 from query_service.registry import Ports, query_bus
 from query_service.settings import CACHE_IN_MEMORY, QuerySettings
@@ -39,13 +34,12 @@ from query_service.stores import Stores, open_stores
 from shared.audit.process import AuditProcess
 from shared.auth.access import Pseudonyms
 from shared.auth.from_settings import token_checks
-from shared.auth.tokens import TokenVerifier
 from shared.clock import unix_seconds
 from shared.http.callers import Caller
 from shared.http.edge import Around
 from shared.http.limits import rate_limits
 from shared.http.serving import Readiness
-from shared.keyring.key_file import KeyFile, read_key_file
+from shared.keyring.key_file import read_key_file
 from shared.signing import ConsistencyTokens
 from shared.tasks import in_background
 
@@ -140,7 +134,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
     service = wire(settings, stores.ports, cache, Caller(checks.verifier, limits, Pseudonyms()))
     feed = ChangeFeed(settings.kafka, service.listeners, storage.journal)
     erasures = ErasureFeed(settings.kafka, service.invalidation.erased)
-    pages = _pages(settings, checks.verifier, keys)
+    pages = pages_of(settings, checks.verifier, keys)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -160,37 +154,6 @@ def build_app(settings: QuerySettings) -> FastAPI:
     bounds = settings.bounds(settings.query_max_in_flight, settings.query_max_connections)
     around = Around(audit.trail, readiness, service.registry, bounds, settings.exposure)
     return pages.beside(create_app(service.edge, around, lifespan))
-
-
-def _pages(settings: QuerySettings, verifier: TokenVerifier, keys: KeyFile) -> ServedPages:
-    sessions = Sessions(
-        verifier,
-        keys.signature_key,
-        behind_tls=settings.behind_tls,
-        by_link=settings.pages_sign_in_links,
-    )
-    version, url = settings.pages_notice_version, settings.pages_notice_url
-    method = settings.pages_consent_method
-    notice = Notice(version, url, method) if version and url and method else None
-    at_provider = _at_provider(settings, keys)
-    return ServedPages(settings.pages_command_url, sessions, notice, at_provider)
-
-
-def _at_provider(settings: QuerySettings, keys: KeyFile) -> AtProvider | None:
-    issuer, client_id = settings.pages_oidc_issuer, settings.pages_oidc_client_id
-    secret, here = settings.pages_oidc_client_secret, settings.pages_public_url
-    if not (issuer and client_id and secret and here):
-        return None
-    client = Client(
-        issuer,
-        client_id,
-        secret.get_secret_value(),
-        settings.pages_oidc_scopes,
-        f"{here}{CALLBACK}",
-        settings.token_leeway_seconds,
-    )
-    begun = BegunSignIns(keys.signature_key, behind_tls=settings.behind_tls)
-    return AtProvider(Provider(client, time.monotonic), begun)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,8 @@ _STEPS = frozenset({".", ".."})
 
 def in_one_case(bear: str) -> str:
     """A bear's UDID or device id as it is reserved: ids that differ by case only are one bear's.
-
     Upper case, in which serial numbers are printed. UDIDs of other letters than ASCII, which were
-    taken once, are reserved as they are.
-    """
+    taken once, are reserved as they are."""
     return bear.upper() if bear.isascii() else bear
 
 
