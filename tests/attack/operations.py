@@ -40,6 +40,8 @@ OPERATIONS = (
     (f"GET {CHILD}/analytics", None, "404 404 - 403"),
     (f"GET {CHILD}/series", None, "404 403 - 403"),
     (f"GET {CHILD}/export", None, "404 403 403 403"),
+    (f"GET {CHILD}/audit-records", None, "403 403 - 403"),
+    (f"GET {VIOLATION}/evidence", None, "403 403 - 403"),
     ("GET /v1/children/$erased/erasure-receipt", None, "404 403 403 403"),
     ("GET /v1/parents/$family/children", None, "404 403 - 403"),
     ("GET /v1/parents/$family/alerts", None, "404 403 - 403"),
