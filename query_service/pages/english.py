@@ -26,6 +26,9 @@ ENGLISH = Texts(
     no_children="No children yet",
     no_children_help="A child appears here as soon as its bear is registered.",
     unreadable="Name cannot be read",
+    field_unreadable="cannot be read",
+    partly_unreadable="Some of what is kept of this child cannot be read. Please tell the "
+    "operator.",
     years="{} years",
     age="Age",
     score="Safety",

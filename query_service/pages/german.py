@@ -25,6 +25,9 @@ GERMAN = Texts(
     acknowledged="Gesehen",
     no_children="Noch keine Kinder",
     no_children_help="Ein Kind erscheint hier, sobald sein Bär registriert ist.",
+    field_unreadable="nicht lesbar",
+    partly_unreadable="Einiges, was zu diesem Kind gespeichert ist, ist nicht lesbar. Bitte sagen "
+    "Sie es dem Betreiber.",
     unreadable="Name nicht lesbar",
     years="{} Jahre",
     age="Alter",

@@ -33,6 +33,8 @@ class Texts:
     no_children: str
     no_children_help: str
     unreadable: str
+    field_unreadable: str
+    partly_unreadable: str
     years: str
     age: str
     score: str

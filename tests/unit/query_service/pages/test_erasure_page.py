@@ -6,6 +6,7 @@ import httpx2
 import orjson
 import pytest
 
+from query_service.pages.english import ENGLISH
 from shared.keyring.erased_list import ErasureStep, StepDone
 from tests.support.pages import PagesSide, form_token_of
 from tests.support.query_side import QuerySide, parent
@@ -87,7 +88,10 @@ async def test_a_child_whose_key_does_not_open_is_shown_and_can_be_erased(
     await side.close_key(LENA, kek_id)
     # then
     assert (await browser.get("/dashboard")).status_code == 200
-    assert (await browser.get(PAGE)).status_code == 200
+    page = await browser.get(PAGE)
+    assert page.status_code == 200
+    assert ENGLISH.partly_unreadable in page.text
+    assert 'id="interests"' in page.text
     assert f"type: {LENA}" in (await browser.get(ERASURE)).text
     assert (await erase(browser, LENA)).headers["Location"] == RECEIPT
 
