@@ -176,6 +176,7 @@ class OperationsAgent:
             progress = partial(self._states.progress, request.id)
             outcome = await work.carry_out(request, attempt, progress)
         except PASSING as error:
+            _end_if_cancelled(error)
             log.warning("operation_in_vain", operation=request.id, reason=_one_line(error))
             if attempt.number <= len(self._pauses):
                 return None
@@ -184,6 +185,7 @@ class OperationsAgent:
         except (Refused, Failed) as error:
             return self._failed(_one_line(error))
         except Exception as error:  # its message may hold anything
+            _end_if_cancelled(error)
             log.exception("operation_failed", operation=request.id)
             return self._failed(
                 f"ended by an unexpected error, {type(error).__name__}: see the worker's log"
@@ -192,6 +194,13 @@ class OperationsAgent:
 
     def _failed(self, reason: str) -> Ended:
         return Ended(OperationState.FAILED, reason[:LONGEST_OUTCOME], self._clock())
+
+
+def _end_if_cancelled(error: Exception) -> None:
+    """What a work raises that is cancelled takes the place of its CancelledError."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling() > 0:
+        raise asyncio.CancelledError from error
 
 
 def _one_line(error: BaseException) -> str:

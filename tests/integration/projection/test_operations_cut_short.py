@@ -1,0 +1,38 @@
+"""Operations whose work, lease or end fails under way, on real leases and states."""
+
+import asyncio
+
+from pymongo.errors import AutoReconnect
+
+from projection_worker.operations.agent import Progress
+from shared.read_models.operation_states import Attempt
+from tests.support.operations_agents import (
+    PAUSES,
+    Agents,
+    FakeWork,
+    for_ever,
+    running,
+    stopped,
+)
+from tests.support.waiting import eventually
+
+
+async def test_a_work_that_fails_while_it_is_stopped_is_stopped_and_not_given_up(agents: Agents):
+    # given the last attempt
+    async def fails_when_stopped(attempt: Attempt, progress: Progress) -> str:
+        try:
+            return await for_ever(attempt, progress)
+        except asyncio.CancelledError:
+            raise AutoReconnect from None
+
+    operation_id = await agents.ask()
+    await agents.states.note_requested(await agents.requests.open())
+    for _ in PAUSES:
+        await agents.states.begin(operation_id, 1)
+    agent = await running(agents.worker(FakeWork(fails_when_stopped)))
+    await eventually(lambda: agents.of(operation_id), wanted=lambda one: one and one.done)
+    # when
+    await stopped(agent)
+    # then
+    assert [one.id for one in await agents.requests.open()] == [operation_id]
+    assert await agents.states.begin(operation_id, 1) == Attempt(len(PAUSES) + 1, 1)
