@@ -154,6 +154,7 @@ class OperationsAgent:
         live = (await read_catalog(self._database)).live
         attempt = await self._states.begin(request.id, live.number)
         if attempt is None:
+            await self._end_as_told(request)
             return
         log.info("operation_begun", operation=request.id, kind=request.kind, attempt=attempt.number)
         try:
@@ -167,6 +168,13 @@ class OperationsAgent:
             await self._requests.end(request.id, ended)
             await self._states.end(request.id, ended)
             log.info("operation_ended", operation=request.id, state=ended.state)
+
+    async def _end_as_told(self, request: OperationRequest) -> None:
+        """Readers know its end, the event store, restored from an older copy, does not."""
+        forgotten = self._failed("it had ended before the event store was restored")
+        ended = await self._states.ended(request.id) or forgotten
+        await self._requests.end(request.id, ended)
+        log.warning("operation_had_ended", operation=request.id, state=ended.state)
 
     async def _ended(self, request: OperationRequest, work: Work, attempt: Attempt) -> Ended | None:
         """How it ended; None where it is to be tried again."""

@@ -5,11 +5,14 @@ import asyncio
 from pymongo.errors import AutoReconnect
 
 from projection_worker.operations.agent import Progress
+from shared.clock import utc_now
+from shared.operations import Ended, OperationState
 from shared.read_models.operation_states import Attempt
 from tests.support.operations_agents import (
     PAUSES,
     Agents,
     FakeWork,
+    at_once,
     for_ever,
     running,
     stopped,
@@ -36,3 +39,18 @@ async def test_a_work_that_fails_while_it_is_stopped_is_stopped_and_not_given_up
     # then
     assert [one.id for one in await agents.requests.open()] == [operation_id]
     assert await agents.states.begin(operation_id, 1) == Attempt(len(PAUSES) + 1, 1)
+
+
+async def test_an_end_that_a_restored_event_store_lost_is_noted_there_again(agents: Agents):
+    # given
+    operation_id = await agents.ask()
+    await agents.states.note_requested(await agents.requests.open())
+    ended = Ended(OperationState.DONE, "it worked", utc_now().replace(microsecond=0))
+    await agents.states.end(operation_id, ended)
+    # when
+    agent = await running(agents.worker(work := FakeWork(at_once)))
+    await eventually(agents.requests.open, wanted=lambda found: not found)
+    await stopped(agent)
+    # then
+    assert await agents.requests.outcomes([operation_id]) == {operation_id: ended}
+    assert work.attempts == []
