@@ -83,6 +83,7 @@ class OperationsAgent:
         self._lease_seconds = lease_seconds
         self._under_way: dict[OperationKind, asyncio.Task[None]] = {}
         self._is_away = False
+        self._is_stopping = False
 
     async def run(self) -> None:
         """Until cancelled; what is under way then, another worker goes on with."""
@@ -91,6 +92,7 @@ class OperationsAgent:
                 await self._look_if_possible()
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
+            self._is_stopping = True
             tasks = list(self._under_way.values())
             for task in tasks:
                 task.cancel()
@@ -160,7 +162,8 @@ class OperationsAgent:
         try:
             ended = await self._ended(request, work, attempt)
         except asyncio.CancelledError:
-            await self._states.interrupted(request.id)
+            if self._is_stopping:  # otherwise the lease was lost
+                await self._states.interrupted(request.id)
             raise
         if ended is None:
             await asyncio.sleep(self._pauses[attempt.number - 1])
@@ -179,7 +182,9 @@ class OperationsAgent:
     async def _ended(self, request: OperationRequest, work: Work, attempt: Attempt) -> Ended | None:
         """How it ended; None where it is to be tried again."""
         if attempt.number > len(self._pauses) + 1:
-            return self._failed(f"given up: its worker died in {attempt.number - 1} attempts")
+            return self._failed(
+                f"given up: its worker died, or lost its lease, in {attempt.number - 1} attempts"
+            )
         try:
             progress = partial(self._states.progress, request.id)
             outcome = await work.carry_out(request, attempt, progress)

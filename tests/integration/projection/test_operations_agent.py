@@ -156,7 +156,7 @@ async def test_what_kills_each_worker_is_given_up(agents: Agents):
     ended = await agents.is_in(operation_id, OperationState.FAILED)
     await stopped(agent)
     assert work.attempts == []
-    assert ended.outcome == "given up: its worker died in 3 attempts"
+    assert ended.outcome == "given up: its worker died, or lost its lease, in 3 attempts"
 
 
 async def test_an_end_that_nobody_told_the_readers_is_told_by_any_worker(agents: Agents):

@@ -6,6 +6,7 @@ from pymongo.errors import AutoReconnect
 
 from projection_worker.operations.agent import Progress
 from shared.clock import utc_now
+from shared.lease import COLLECTION as LEASES
 from shared.operations import Ended, OperationState
 from shared.read_models.operation_states import Attempt
 from tests.support.operations_agents import (
@@ -54,3 +55,23 @@ async def test_an_end_that_a_restored_event_store_lost_is_noted_there_again(agen
     # then
     assert await agents.requests.outcomes([operation_id]) == {operation_id: ended}
     assert work.attempts == []
+
+
+async def test_an_attempt_whose_lease_was_lost_counts(agents: Agents):
+    # given
+    async def loses_its_lease_first(attempt: Attempt, progress: Progress) -> str:
+        if attempt.number > 1:
+            return await at_once(attempt, progress)
+        await agents.database[LEASES].update_one(
+            {"_id": "operation rebuild"},
+            {"$inc": {"fencing": 1}, "$set": {"expires_at": utc_now()}},
+        )
+        return await for_ever(attempt, progress)
+
+    operation_id = await agents.ask()
+    # when
+    agent = await running(agents.worker(work := FakeWork(loses_its_lease_first)))
+    await agents.is_in(operation_id, OperationState.DONE)
+    await stopped(agent)
+    # then
+    assert [one.number for one in work.attempts] == [1, 2]
