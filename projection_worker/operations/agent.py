@@ -8,6 +8,7 @@ to tell the readers."""
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain, repeat
 from typing import Protocol
 
 import structlog
@@ -161,6 +162,8 @@ class OperationsAgent:
         log.info("operation_begun", operation=request.id, kind=request.kind, attempt=attempt.number)
         try:
             ended = await self._ended(request, work, attempt)
+            if ended is not None:
+                await self._note_end(request, ended)
         except asyncio.CancelledError:
             if self._is_stopping:  # otherwise the lease was lost
                 await self._states.interrupted(request.id)
@@ -168,9 +171,19 @@ class OperationsAgent:
         if ended is None:
             await asyncio.sleep(self._pauses[attempt.number - 1])
         else:
-            await self._requests.end(request.id, ended)
             await self._states.end(request.id, ended)
             log.info("operation_ended", operation=request.id, state=ended.state)
+
+    async def _note_end(self, request: OperationRequest, ended: Ended) -> None:
+        """As often as it takes while the lease is held: the work is not done again for that."""
+        for pause in chain(self._pauses, repeat(self._pauses[-1])):
+            try:
+                await self._requests.end(request.id, ended)
+            except StoreUnavailable as error:
+                log.warning("operation_end_unnoted", operation=request.id, reason=_one_line(error))
+            else:
+                return
+            await asyncio.sleep(pause)
 
     async def _end_as_told(self, request: OperationRequest) -> None:
         """Readers know its end, the event store, restored from an older copy, does not."""

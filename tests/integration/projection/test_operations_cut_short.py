@@ -2,10 +2,12 @@
 
 import asyncio
 
+import pytest
 from pymongo.errors import AutoReconnect
 
 from projection_worker.operations.agent import Progress
 from shared.clock import utc_now
+from shared.event_store.port import StoreUnavailable
 from shared.lease import COLLECTION as LEASES
 from shared.operations import Ended, OperationState
 from shared.read_models.operation_states import Attempt
@@ -75,3 +77,26 @@ async def test_an_attempt_whose_lease_was_lost_counts(agents: Agents):
     await stopped(agent)
     # then
     assert [one.number for one in work.attempts] == [1, 2]
+
+
+async def test_an_end_that_cannot_be_noted_is_noted_later_without_a_second_attempt(
+    agents: Agents, monkeypatch: pytest.MonkeyPatch
+):
+    # given
+    noted, refusals = agents.requests.end, len(PAUSES) + 3
+
+    async def away_at_first(operation_id: str, ended: Ended) -> None:
+        nonlocal refusals
+        refusals -= 1
+        if refusals >= 0:
+            raise StoreUnavailable("away")
+        await noted(operation_id, ended)
+
+    monkeypatch.setattr(agents.requests, "end", away_at_first)
+    operation_id = await agents.ask()
+    # when
+    agent = await running(agents.worker(work := FakeWork(at_once)))
+    await agents.is_in(operation_id, OperationState.DONE)
+    await stopped(agent)
+    # then
+    assert work.attempts == [Attempt(1, 1)]
