@@ -8,6 +8,7 @@ to tell the readers."""
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain, repeat
 from typing import Protocol
 
 import structlog
@@ -83,6 +84,7 @@ class OperationsAgent:
         self._lease_seconds = lease_seconds
         self._under_way: dict[OperationKind, asyncio.Task[None]] = {}
         self._is_away = False
+        self._is_stopping = False
 
     async def run(self) -> None:
         """Until cancelled; what is under way then, another worker goes on with."""
@@ -91,6 +93,7 @@ class OperationsAgent:
                 await self._look_if_possible()
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
+            self._is_stopping = True
             tasks = list(self._under_way.values())
             for task in tasks:
                 task.cancel()
@@ -154,28 +157,52 @@ class OperationsAgent:
         live = (await read_catalog(self._database)).live
         attempt = await self._states.begin(request.id, live.number)
         if attempt is None:
+            await self._end_as_told(request)
             return
         log.info("operation_begun", operation=request.id, kind=request.kind, attempt=attempt.number)
         try:
             ended = await self._ended(request, work, attempt)
+            if ended is not None:
+                await self._note_end(request, ended)
         except asyncio.CancelledError:
-            await self._states.interrupted(request.id)
+            if self._is_stopping:  # otherwise the lease was lost
+                await self._states.interrupted(request.id)
             raise
         if ended is None:
             await asyncio.sleep(self._pauses[attempt.number - 1])
         else:
-            await self._requests.end(request.id, ended)
             await self._states.end(request.id, ended)
             log.info("operation_ended", operation=request.id, state=ended.state)
+
+    async def _note_end(self, request: OperationRequest, ended: Ended) -> None:
+        """As often as it takes while the lease is held: the work is not done again for that."""
+        for pause in chain(self._pauses, repeat(self._pauses[-1])):
+            try:
+                await self._requests.end(request.id, ended)
+            except StoreUnavailable as error:
+                log.warning("operation_end_unnoted", operation=request.id, reason=_one_line(error))
+            else:
+                return
+            await asyncio.sleep(pause)
+
+    async def _end_as_told(self, request: OperationRequest) -> None:
+        """Readers know its end, the event store, restored from an older copy, does not."""
+        forgotten = self._failed("it had ended before the event store was restored")
+        ended = await self._states.ended(request.id) or forgotten
+        await self._requests.end(request.id, ended)
+        log.warning("operation_had_ended", operation=request.id, state=ended.state)
 
     async def _ended(self, request: OperationRequest, work: Work, attempt: Attempt) -> Ended | None:
         """How it ended; None where it is to be tried again."""
         if attempt.number > len(self._pauses) + 1:
-            return self._failed(f"given up: its worker died in {attempt.number - 1} attempts")
+            return self._failed(
+                f"given up: its worker died, or lost its lease, in {attempt.number - 1} attempts"
+            )
         try:
             progress = partial(self._states.progress, request.id)
             outcome = await work.carry_out(request, attempt, progress)
         except PASSING as error:
+            _end_if_cancelled(error)
             log.warning("operation_in_vain", operation=request.id, reason=_one_line(error))
             if attempt.number <= len(self._pauses):
                 return None
@@ -184,6 +211,7 @@ class OperationsAgent:
         except (Refused, Failed) as error:
             return self._failed(_one_line(error))
         except Exception as error:  # its message may hold anything
+            _end_if_cancelled(error)
             log.exception("operation_failed", operation=request.id)
             return self._failed(
                 f"ended by an unexpected error, {type(error).__name__}: see the worker's log"
@@ -192,6 +220,13 @@ class OperationsAgent:
 
     def _failed(self, reason: str) -> Ended:
         return Ended(OperationState.FAILED, reason[:LONGEST_OUTCOME], self._clock())
+
+
+def _end_if_cancelled(error: Exception) -> None:
+    """What a work raises that is cancelled takes the place of its CancelledError."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling() > 0:
+        raise asyncio.CancelledError from error
 
 
 def _one_line(error: BaseException) -> str:

@@ -106,7 +106,7 @@ CONSOLE_ENGLISH = ConsoleTexts(
     none_dead="None: every child is projected.",
     operations="Operations",
     operations_help="A worker carries out what you ask for, one of a kind at a time; queries are "
-    "answered meanwhile.",
+    "answered meanwhile. It is listed once a worker has seen it.",
     none_asked_for="Nothing was asked for yet.",
     asked_for="Asked for: a worker takes it up.",
     asked_by="{} asked for it",
@@ -197,7 +197,7 @@ CONSOLE_GERMAN = ConsoleTexts(
     none_dead="Keine: jedes Kind wird projiziert.",
     operations="Arbeiten",
     operations_help="Ein Worker tut, worum Sie bitten, von jeder Art eines zur Zeit; Anfragen "
-    "werden währenddessen beantwortet.",
+    "werden währenddessen beantwortet. Hier steht die Arbeit, sobald ein Worker sie gesehen hat.",
     none_asked_for="Noch wurde um nichts gebeten.",
     asked_for="Beauftragt: Ein Worker nimmt es auf.",
     asked_by="{} bat darum",
