@@ -63,8 +63,8 @@ class EvidenceFile(AnswerModel):
         "in the file."
     )
     trail: dict[str, Any] = Field(
-        description="`records_read`; `findings`: what was found altered in the trail; `heads_since`: "
-        "older signed heads were not read."
+        description="`records_read`; `findings`: what was found altered in the trail; "
+        "`heads_since`: older signed heads were not read."
     )
     keys: dict[str, Any] = Field(description="JSON Web Key Set of the public keys.")
     signature: str = Field(description="Compact JWS (RFC 7515) over the rest of the file.")

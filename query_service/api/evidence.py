@@ -93,8 +93,8 @@ class Evidence:
         )
 
     async def file(self, child_id: str, violation_id: str) -> bytes:
-        """As `teddy evidence export` writes it, with the heads since only. Raises ViolationNotFound, EvidenceNotSignedYet,
-        EvidenceTooLong, StoreUnavailable."""
+        """As `teddy evidence export` writes it, with the heads since only. Raises
+        ViolationNotFound, EvidenceNotSignedYet, EvidenceTooLong, StoreUnavailable."""
         try:
             async with time_limit(self.most_seconds):
                 trail = await asyncio.to_thread(self.trail)

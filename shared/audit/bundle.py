@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from shared.audit.block_check import Report
+from shared.audit.head_check import Signatures
 from shared.audit.periods import CLOCK_STEPS, blocks_between
 from shared.audit.record import Record
 from shared.audit.signed_trail import SignedTrail
@@ -48,12 +49,8 @@ async def collect(
     concerned = await _concerned(store, child_id, violation_id)
     if not concerned:
         raise NoEvidence(f"no violation {violation_id} of the child {child_id} is in the store")
-    since, from_then = concerned[0].recorded_at, {}
-    if most_heads is None:
-        signed = await trail.signatures(report)
-    else:
-        from_then = {"heads_since": iso(since - CLOCK_STEPS)}
-        signed = await trail.recent(since - CLOCK_STEPS, most_heads, report)
+    since = concerned[0].recorded_at
+    signed = await _signatures(trail, since, most_heads, report)
     tails = await asyncio.to_thread(SignedTails, signed.heads)
     spans = Spans(trail.store, tails, lambda record: child_id in record["children"])
     blocks = blocks_between(trail.store, signed, since, None, report)
@@ -68,15 +65,28 @@ async def collect(
         "commits": [as_json(c) for c in await _up_to_anchors(store, concerned, anchored)],
         "audit": audit,
         "unsigned_audit_records": spans.unsigned,
-        "trail": {
-            "records_read": report.counted.get("audit records", 0),
-            "findings": [str(finding) for finding in report.findings],
-            **from_then,
-        },
+        "trail": _trail(report, None if most_heads is None else since),
         "keys": trail.jwks,
     }
     digest = await asyncio.to_thread(digest_of_bundle, bundle)
     return bundle | {"signature": trail.signer.sign(KIND, {"digest": digest})}
+
+
+async def _signatures(
+    trail: SignedTrail, since: datetime, most_heads: int | None, report: Report
+) -> Signatures:
+    if most_heads is None:
+        return await trail.signatures(report)
+    return await trail.recent(since - CLOCK_STEPS, most_heads, report)
+
+
+def _trail(report: Report, since: datetime | None) -> dict[str, Any]:
+    """`since`: older heads were not read."""
+    return {
+        "records_read": report.counted.get("audit records", 0),
+        "findings": [str(finding) for finding in report.findings],
+        **({} if since is None else {"heads_since": iso(since - CLOCK_STEPS)}),
+    }
 
 
 def as_file(bundle: Mapping[str, Any]) -> bytes:
