@@ -12,6 +12,7 @@ from query_service.read_store.whole_child import MongoWholeChild
 from query_service.registry import Ports
 from query_service.settings import QuerySettings
 from query_service.sql.snapshots import snapshot_of_read_models
+from shared.audit.heads import lines_of
 from shared.audit.process import AuditProcess
 from shared.audit.signed_trail import signed_trail
 from shared.clock import utc_now
@@ -66,7 +67,7 @@ def open_stores(
         utc_now,
         snapshot_of_read_models,
         audit.readable(READ_SECONDS),
-        partial(signed_trail, settings, audit.readable(TIMEOUT_SECONDS)),
+        partial(signed_trail, settings, audit.readable(TIMEOUT_SECONDS), lines_of),
         audit.trail,
     )
     return Stores(ports, live, (write, read, key), key_store)

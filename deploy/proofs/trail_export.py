@@ -9,7 +9,7 @@ import click
 import orjson
 
 from shared.audit.block_check import Report
-from shared.audit.head_check import blocks_between
+from shared.audit.periods import blocks_between
 from shared.audit.records_of_children import Bear, Wanted
 from shared.audit.signed_trail import SignedTrail
 from shared.audit.spans import SignedTails, Spans, check_signed, check_spans

@@ -38,6 +38,10 @@ evidence = APIRouter(
 )
 
 
+class EvidenceStream(ExportStream):
+    too_slow = "evidence_client_too_slow"
+
+
 class EvidenceFile(AnswerModel):
     """What `teddy evidence verify` takes. Personal values in it stay encrypted."""
 
@@ -59,7 +63,8 @@ class EvidenceFile(AnswerModel):
         "in the file."
     )
     trail: dict[str, Any] = Field(
-        description="`records_read`, and `findings`: what was found altered in the trail."
+        description="`records_read`; `findings`: what was found altered in the trail; "
+        "`heads_since`: older signed heads were not read."
     )
     keys: dict[str, Any] = Field(description="JSON Web Key Set of the public keys.")
     signature: str = Field(description="Compact JWS (RFC 7515) over the rest of the file.")
@@ -83,7 +88,7 @@ def get_child_audit_records(
 )
 async def export_evidence(
     request: Request, child_id: ChildId, violation_id: ViolationId
-) -> ExportStream:
+) -> EvidenceStream:
     """The evidence of an incident in one file that anybody can check: the violation as stored, and
     everyone who was shown the child's data since. Every audit record since is read for it."""
     asker, made = principal_of(request), edge_of(request).evidence
@@ -98,4 +103,6 @@ async def export_evidence(
             "Cache-Control": "no-store",
         }
         body = pieces(file, slot)
-        return ExportStream(body, slot.pop_all(), headers, made.reader_seconds, JSON)
+        return EvidenceStream(
+            body, slot.pop_all(), headers, made.reader_seconds, JSON, made.sending_seconds
+        )

@@ -83,8 +83,8 @@ def _not_signed_yet(error: EvidenceNotSignedYet) -> Problem:
 
 def _too_long(error: EvidenceTooLong) -> Problem:
     detail = (
-        f"Too much was recorded since the violation to be read in {error.seconds:g} s. An "
-        "operator gets the same file from the command line: teddy evidence export."
+        f"Too much was recorded since the violation: {error}. An operator gets the file from the "
+        "command line: teddy evidence export."
     )
     return Problem(503, "evidence-too-long", "Too much to read", detail, headers=LATER)
 

@@ -1,6 +1,7 @@
 """Exports under way: their slots, their ends, and how they are sent."""
 
 import asyncio
+import math
 import zlib
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
@@ -42,7 +43,7 @@ class ExportUnderWay(Exception):
 
 
 class ReaderTooSlow(Exception):
-    """Nothing was taken for READER_SECONDS."""
+    """Nothing was taken for READER_SECONDS, or not all in the seconds there are for it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -124,16 +125,22 @@ class ExportStream(StreamingResponse):
         headers: dict[str, str],
         reader_seconds: float,
         media_type: str = JSON_LINES,
+        most_seconds: float = math.inf,
     ) -> None:
+        """`most_seconds`: for all of it, however steadily it is taken."""
         super().__init__(lines, headers=headers, media_type=media_type)
         self._lines = lines
         self._slot = slot
         self._reader_seconds = reader_seconds
+        self._most_seconds = most_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self._most_seconds
+
         async def send_in_time(message: Message) -> None:
             try:
-                async with asyncio.timeout(self._reader_seconds):
+                async with asyncio.timeout_at(min(ends_at, loop.time() + self._reader_seconds)):
                     await send(message)
             except TimeoutError:
                 raise ReaderTooSlow from None

@@ -19,8 +19,9 @@ QUEUE = HOMES[Role.SAFETY_OFFICER]
 CHILD = f"{QUEUE}/children/{{child_id}}"
 VIOLATION = f"{CHILD}/violations/{{violation_id}}"
 
-SAID_ON_THE_CHILDS_PAGE = frozenset({"evidence-not-signed-yet", "evidence-too-long", "overloaded"})
-"""Why there is no file, by the API's code: the page that has the link says it."""
+SAID_ON_A_PAGE = frozenset({"evidence-not-signed-yet", "evidence-too-long", "overloaded"})
+"""Why there is no file, by the API's code. The page of who looked at the child says it: that one is
+there for an erased child too."""
 
 A_PAGE = "50"
 
@@ -68,6 +69,6 @@ class IncidentRecords:
         refusal = await self.site.api.pass_on(request, session.token, wanted, send, HEADERS)
         if refusal is None:
             return None
-        if refusal.code in SAID_ON_THE_CHILDS_PAGE:
-            return not_saved(f"{QUEUE}/children/{child}", refusal.code)
+        if refusal.code in SAID_ON_A_PAGE:
+            return not_saved(f"{QUEUE}/children/{child}/looks", refusal.code)
         return self.site.refused(request, refusal)

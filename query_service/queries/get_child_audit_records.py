@@ -12,10 +12,13 @@ from query_service.read_store.port import PageEnd
 from shared.audit.block_check import Report
 from shared.audit.looks import RecordPlace, looks_at
 from shared.audit.port import ReadableTrail
-from shared.audit.record import Record
+from shared.audit.record import OPERATOR, Record
 from shared.auth.access import Role
 
-FAMILY = frozenset({Role.PARENT.value, Role.DEVICE.value})
+OF_STAFF = frozenset(
+    {OPERATOR, *(role.value for role in (Role.SAFETY_OFFICER, Role.ANALYST, Role.ADMIN))}
+)
+"""Whose address is told. Anybody else may be the family: a token that was refused names no role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,8 @@ class ShownAuditRecord(AnswerModel):
         "code of the refusal."
     )
     address: str | None = Field(
-        description="From where; null for the family and its bear, whose address tells where the "
-        "child is."
+        description="From where, of staff and operators; null for the family and its bear, whose "
+        "address tells where the child is, and for a token that was refused: it may be theirs."
     )
 
 
@@ -95,6 +98,6 @@ def _read(end: PageEnd | None) -> RecordPlace | None:
 
 
 def _shown(record: Record) -> ShownAuditRecord:
-    address = None if record["role"] in FAMILY else record["address"]
+    address = record["address"] if record["role"] in OF_STAFF else None
     shown = {name: record[name] for name in ("at", "subject", "role", "operation", "outcome")}
     return ShownAuditRecord.model_validate({**shown, "address": address})

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from shared.audit.block_check import Report
-from shared.audit.head_check import blocks_between
+from shared.audit.head_check import Signatures
+from shared.audit.periods import CLOCK_STEPS, blocks_between
 from shared.audit.record import Record
 from shared.audit.signed_trail import SignedTrail
 from shared.audit.spans import SignedTails, Spans, check_signed, check_spans
@@ -38,19 +39,22 @@ async def collect(
     violation_id: str,
     at: datetime,
     report: Report,
+    most_heads: int | None = None,
 ) -> dict[str, Any]:
     """The bundle: the violation's commits as stored (personal values stay sealed), and every audit
     record of the child since, up to signed heads. Every record since is read, and what is not as it
-    was written is named in the bundle and in `report`. Raises NoEvidence, NotSignedYet,
-    StoreUnavailable."""
+    was written is named in the bundle and in `report`. With `most_heads` the heads since are read,
+    of which there may be so many, and the bundle says from when on; without, all of them. Raises
+    NoEvidence, NotSignedYet, TooManyHeads, StoreUnavailable."""
     concerned = await _concerned(store, child_id, violation_id)
     if not concerned:
         raise NoEvidence(f"no violation {violation_id} of the child {child_id} is in the store")
-    signed = await trail.signatures(report)
+    since = concerned[0].recorded_at
+    signed = await _signatures(trail, since, most_heads, report)
     tails = await asyncio.to_thread(SignedTails, signed.heads)
     spans = Spans(trail.store, tails, lambda record: child_id in record["children"])
-    since = blocks_between(trail.store, signed, concerned[0].recorded_at, None, report)
-    audit = [span async for span in spans.over(since)]
+    blocks = blocks_between(trail.store, signed, since, None, report)
+    audit = [span async for span in spans.over(blocks)]
     anchored = _anchored_versions(audit, child_id)
     bundle: dict[str, Any] = {
         "format": FORMAT,
@@ -61,14 +65,28 @@ async def collect(
         "commits": [as_json(c) for c in await _up_to_anchors(store, concerned, anchored)],
         "audit": audit,
         "unsigned_audit_records": spans.unsigned,
-        "trail": {
-            "records_read": report.counted.get("audit records", 0),
-            "findings": [str(finding) for finding in report.findings],
-        },
+        "trail": _trail(report, None if most_heads is None else since),
         "keys": trail.jwks,
     }
     digest = await asyncio.to_thread(digest_of_bundle, bundle)
     return bundle | {"signature": trail.signer.sign(KIND, {"digest": digest})}
+
+
+async def _signatures(
+    trail: SignedTrail, since: datetime, most_heads: int | None, report: Report
+) -> Signatures:
+    if most_heads is None:
+        return await trail.signatures(report)
+    return await trail.recent(since - CLOCK_STEPS, most_heads, report)
+
+
+def _trail(report: Report, since: datetime | None) -> dict[str, Any]:
+    """`since`: older heads were not read."""
+    return {
+        "records_read": report.counted.get("audit records", 0),
+        "findings": [str(finding) for finding in report.findings],
+        **({} if since is None else {"heads_since": iso(since - CLOCK_STEPS)}),
+    }
 
 
 def as_file(bundle: Mapping[str, Any]) -> bytes:
@@ -210,5 +228,10 @@ def _check_trail(bundle: Mapping[str, Any], report: Report) -> None:
     if "trail" not in bundle:
         report.notes.append("made by an earlier release, which did not check for hidden records")
         return
+    if since := bundle["trail"].get("heads_since"):
+        report.notes.append(
+            f"made with the heads signed since {since}; whether a segment that ended before was "
+            "deleted, teddy audit verify says"
+        )
     for finding in bundle["trail"]["findings"]:
         report.found("when the file was created", str(finding))

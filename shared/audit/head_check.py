@@ -1,20 +1,20 @@
 """Signed heads and segments of the audit trail, compared with its blocks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from shared.audit.block_check import Report, check_block
 from shared.audit.chain import Block, Tail, read_lines
-from shared.audit.heads import Head, digest_of_head, open_head
+from shared.audit.heads import Head, digest_of_head, open_head, read_head
 from shared.audit.port import ReadableTrail
 from shared.audit.record import Record
 from shared.audit.spans import KIND as PURGED
 from shared.audit.spans import Purged, SignedPurges
-from shared.audit.turns import in_turn
-from shared.clock import iso
 from shared.signing import StatementRefused, StatementVerifier, kind_of
+
+Place = tuple[str, int]
+"""Segment and number of a head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,14 @@ class SignedHeads:
         self._purges = purges
         self._report = report
         self._heads: dict[tuple[str, int], tuple[Head, str]] = {}
-        self._places: dict[str, set[tuple[str, int]]] = {}
+        self._places: dict[str, set[Place]] = {}
+        self._place_of: dict[str, Place] = {}
+        self._begins: dict[str, tuple[int, str]] = {}
+        self._chained: dict[str, str] = {}
         self.vouched: dict[str, set[Tail]] = {}
+
+    def __len__(self) -> int:
+        return len(self._heads)
 
     def __iter__(self) -> Iterator[tuple[Head, str]]:
         """Each head and its statement, by segment and in order."""
@@ -94,39 +100,85 @@ class SignedHeads:
         """The segment's own, in order."""
         return [self._heads[place][0] for place in sorted(self._places.get(segment, ()))]
 
-    def add(self, texts: Iterable[str], source: str) -> set[tuple[str, int]]:
-        """Add the heads of `source`; their segments and numbers. Refused ones are findings."""
-        places: set[tuple[str, int]] = set()
-        for number, text in enumerate(texts, 1):
-            try:
-                head = open_head(self._verifier, text)
-            except (StatementRefused, KeyError, TypeError, ValueError) as error:
-                self._report.found(f"{source}, head {number}", str(error))
-                continue
-            if head.number <= self._purges.of(head.segment).heads:
-                continue
-            place = (head.segment, head.number)
-            places.add(place)
-            if self._heads.setdefault(place, (head, text))[1] != text:
-                self._report.found(
-                    f"{source}, {_name(*place)}", "differs from the one kept elsewhere"
-                )
-            self._places.setdefault(head.segment, set()).add(place)
-            for segment, tail in {head.segment: head.tail, **head.seen}.items():
-                self.vouched.setdefault(segment, set()).add(tail)
+    def places(self) -> set[Place]:
+        return set(self._heads)
+
+    def may_vouch(self, place: Place | None) -> bool:
+        """Not older than the head with which the segment's chain begins; None: nobody knows."""
+        return place is None or place[1] > self._begins.get(place[0], (0, ""))[0]
+
+    def add(self, numbered: Iterable[tuple[int, str]], source: str) -> set[Place]:
+        """Add the heads of `source`, each with its number there; their segments and numbers.
+        Refused ones are findings."""
+        places: set[Place] = set()
+        for number, text in numbered:
+            place = self._place_of.get(text)
+            if place is None:
+                head = self._opened(text, f"{source}, head {number}")
+                place = None if head is None else self._keep(head, text, source)
+            if place is not None:
+                places.add(place)
         return places
 
-    def check_chain(self) -> None:
-        """Each segment's heads are numbered without a gap and chained, behind those purged."""
+    def add_back(self, segment: str, stored: Iterable[tuple[int, str]], until: str) -> bool:
+        """Add heads of the database, each with the number of its place, from the newest backwards;
+        whether one older than `until` is reached: the segment's chain begins with it. A head to
+        which a signed one is chained needs no look at its signature."""
+        for number, text in stored:
+            where = name_of(segment, number)
+            is_chained = digest_of_head(text) == self._chained.get(segment)
+            head = read_head(text) if is_chained else self._opened(text, where)
+            if head is None:
+                continue
+            if (head.segment, head.number) != (segment, number):
+                # it ends nothing: an old one, put in a new one's place, would hide all between
+                self._report.found(where, "another head stands in its place")
+                continue
+            if self._keep(head, text, "database") is None:
+                return True  # what is older was purged
+            self._chained[segment] = head.previous
+            if head.at < until:
+                self._begins[segment] = (number - 1, head.previous)
+                return True
+        return False
+
+    def _opened(self, text: str, where: str) -> Head | None:
+        try:
+            return open_head(self._verifier, text)
+        except (StatementRefused, KeyError, TypeError, ValueError) as error:
+            self._report.found(where, str(error))
+            return None
+
+    def _keep(self, head: Head, text: str, source: str) -> Place | None:
+        """None: it was purged."""
+        if head.number <= self._purges.of(head.segment).heads:
+            return None
+        place = (head.segment, head.number)
+        self._place_of[text] = place
+        if self._heads.setdefault(place, (head, text))[1] != text:
+            self._report.found(
+                f"{source}, {name_of(*place)}", "differs from the one kept elsewhere"
+            )
+        self._places.setdefault(head.segment, set()).add(place)
+        for segment, tail in {head.segment: head.tail, **head.seen}.items():
+            self.vouched.setdefault(segment, set()).add(tail)
+        return place
+
+    def check_chain(self, until: str = "") -> None:
+        """Each segment's heads are numbered without a gap and chained: behind those purged, or from
+        one on that is older than `until`."""
         previous: dict[str, tuple[int, str]] = {}
         for head, text in self:
             purged = self._purges.of(head.segment)
-            before, digest = previous.get(head.segment, (purged.heads, purged.head_digest))
+            begin = self._begins.get(head.segment, (purged.heads, purged.head_digest))
+            if head.segment not in previous and head.at < until:
+                begin = (head.number - 1, head.previous)
+            before, digest = previous.get(head.segment, begin)
             if head.number != before + 1:
                 self._report.found(f"audit segment {head.segment}", f"head {before + 1} is missing")
             elif head.previous != digest:
                 self._report.found(
-                    _name(head.segment, head.number),
+                    name_of(head.segment, head.number),
                     "the previous head is not the one to which it was chained",
                 )
             previous[head.segment] = (head.number, digest_of_head(text))
@@ -165,54 +217,12 @@ async def read_signatures(
 def _check_heads(
     heads: SignedHeads, in_file: Iterable[str], in_database: Iterable[str], report: Report
 ) -> None:
-    elsewhere = heads.add((text for text in in_file if kind_of(text) != PURGED), "heads file")
-    for place in sorted(elsewhere - heads.add(in_database, "database")):
-        report.found(_name(*place), "deleted from the database")
+    texts = (text for text in in_file if kind_of(text) != PURGED)
+    elsewhere = heads.add(enumerate(texts, 1), "heads file")
+    for place in sorted(elsewhere - heads.add(enumerate(in_database, 1), "database")):
+        report.found(name_of(*place), "deleted from the database")
     heads.check_chain()
 
 
-def _name(segment: str, number: int) -> str:
+def name_of(segment: str, number: int) -> str:
     return f"audit segment {segment}, head {number}"
-
-
-CLOCK_STEPS = timedelta(hours=1)
-"""A process's clock may have been set back between two heads by as much."""
-
-
-async def blocks_between(
-    trail: ReadableTrail,
-    signed: Signatures,
-    since: datetime,
-    until: datetime | None,
-    report: Report,
-) -> AsyncIterator[Block]:
-    """At least all with a record of the time from `since` to before `until` (None: today), by
-    place. What was altered goes to `report`. Raises StoreUnavailable.
-
-    Evidence and exports claim to be whole. So no index chooses for them: what an index is made of,
-    no hash covers.
-    """
-    for segment in sorted({*await trail.segments(), *signed.heads.vouched}):
-        begin, end = _part(segment, signed, since, until)
-        vouched = {tail for tail in signed.vouched(segment) if end is None or tail.sequence <= end}
-        check = SegmentCheck(segment, begin, vouched, report)
-        async for block in trail.segment(segment, begin.sequence + 1):
-            if end is not None and block.first > end:
-                break
-            await in_turn(check.take, block)
-            yield block
-        check.end()
-
-
-def _part(
-    segment: str, signed: Signatures, since: datetime, until: datetime | None
-) -> tuple[Tail, int | None]:
-    """Where the segment ended safely before `since`, and the record with which it was safely
-    beyond `until`; by its own heads, whose times are of its own clock."""
-    begin, end = signed.purged(segment).tail, None
-    for head in signed.heads.of(segment):
-        if head.at < iso(since - CLOCK_STEPS):
-            begin = max(begin, head.tail, key=lambda tail: tail.sequence)
-        if until is not None and head.at > iso(until + CLOCK_STEPS):
-            end = head.tail.sequence if end is None else min(end, head.tail.sequence)
-    return begin, end

@@ -25,6 +25,15 @@ class ReadableTrail(Protocol):
     async def heads(self) -> list[str]:
         """Every signed head, by segment and in order."""
 
+    async def segments_of_heads(self) -> list[str]:
+        """Those that have a signed head."""
+
+    async def newest_heads(
+        self, segment: str, before: int | None, limit: int
+    ) -> list[tuple[int, str]]:
+        """At most `limit` heads that stand in the segment's places before number `before` (None:
+        all), the newest first, each with the number of its place."""
+
     async def purges(self) -> list[str]:
         """Of each purged segment the newest signed statement."""
 

@@ -10,7 +10,7 @@ import structlog
 
 from shared.audit.heads import HeadSigner
 from shared.audit.port import TrailUnreadable
-from shared.audit.record import AuditRecord, AuditUnavailable, children_of
+from shared.audit.record import OPERATOR, AuditRecord, AuditUnavailable, children_of
 from shared.audit.settings import AuditSettings
 from shared.audit.store import AuditStore, ensure_audit_indexes
 from shared.audit.writer import Bounds, ChainedTrail
@@ -18,8 +18,6 @@ from shared.clock import Clock, new_id, utc_now
 from shared.event_store.port import StoreUnavailable
 from shared.mongo import Mongo
 from shared.signing import StatementSigner, read_signing_key
-
-ROLE = "operator"
 
 
 async def record_look(settings: AuditSettings, operation: str, children: Iterable[str]) -> None:
@@ -32,7 +30,7 @@ async def record_look(settings: AuditSettings, operation: str, children: Iterabl
             AuditRecord(
                 at=utc_now(),
                 subject=getpass.getuser(),
-                role=ROLE,
+                role=OPERATOR,
                 operation=operation,
                 outcome="answered",
                 address=socket.gethostname(),

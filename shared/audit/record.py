@@ -21,6 +21,9 @@ MOST_CHILDREN = 200
 
 LONGEST_SUBJECT = 128
 
+OPERATOR = "operator"
+"""The role on record of whoever gives a command on the command line."""
+
 Record = dict[str, Any]
 """What a line says."""
 

@@ -1,6 +1,7 @@
 """Parts of the trail that prove records up to a signed head, and the statements that take the place
 of purged records."""
 
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,12 +27,13 @@ class SignedTails:
         for head, text in heads:
             for segment, tail in {**head.seen, head.segment: head.tail}.items():
                 self._texts.setdefault(segment, {}).setdefault(tail.sequence, text)
+        self._ends = {segment: sorted(texts) for segment, texts in self._texts.items()}
 
     def after(self, segment: str, sequence: int) -> tuple[int, str] | None:
         """The first signed end at or after `sequence`, and the head that says it."""
-        signed = self._texts.get(segment, {})
-        ends = [end for end in signed if end >= sequence]
-        return (min(ends), signed[min(ends)]) if ends else None
+        ends = self._ends.get(segment, [])
+        place = bisect_left(ends, sequence)
+        return (ends[place], self._texts[segment][ends[place]]) if place < len(ends) else None
 
 
 class Spans:

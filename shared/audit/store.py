@@ -9,6 +9,7 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
+from shared.audit.block_documents import block_in, document_of, place_in
 from shared.audit.chain import Block, Tail, place_of
 from shared.audit.port import BlockPlace
 from shared.event_store.commit_documents import TIMEOUT_SECONDS, within
@@ -17,7 +18,6 @@ from shared.mongo import Collection, Database, Document
 
 BLOCKS, HEADS, SEGMENTS, PURGES = ("audit_blocks", "audit_heads", "audit_segments", "audit_purges")
 NEWEST_FIRST: list[tuple[str, Any]] = [("since", DESCENDING), ("_id", DESCENDING)]
-BESIDE = ("segment", "first", "last", "since", "until", "children", "subjects", "operations")
 DELETED_AT_ONCE, READ_AT_ONCE = 200, 100
 ABOUT_CHILDREN = IndexModel([(name, ASCENDING) for name in ("children", "since", "_id")])
 """In the order in which a child's blocks are listed, so that a page of them reads no others."""
@@ -71,7 +71,7 @@ class AuditStore:
 
     async def append(self, block: Block) -> None:
         """The same block may be offered again: it is there once. Raises SegmentTaken."""
-        document = _document(block)
+        document = document_of(block)
         async with self._in_time():
             if block.first == 1:
                 began = {"$setOnInsert": {"began_at": block.beside["since"]}}
@@ -100,7 +100,7 @@ class AuditStore:
                     _of(segment["_id"]), _WHERE_IT_ENDS, sort=[("_id", DESCENDING)]
                 )
                 if last is not None:
-                    sequence = _place(last["_id"])[1] + last["records"] - 1
+                    sequence = place_in(last["_id"])[1] + last["records"] - 1
                     tails[segment["_id"]] = Tail(sequence, str(last.get("hash")))
         return tails
 
@@ -115,18 +115,35 @@ class AuditStore:
         return [segment["_id"] for segment in found]
 
     async def segments(self) -> list[str]:
-        """By the places of blocks, from one segment to the next."""
+        return await self._segments_in(self._blocks)
+
+    async def segments_of_heads(self) -> list[str]:
+        return await self._segments_in(self._heads)
+
+    async def _segments_in(self, places: Collection) -> list[str]:
+        """By the places in it, from one segment to the next."""
         found: list[str] = []
         after = ""
         while True:
             beyond = {"_id": {"$gt": after}}
             async with self._in_time():
-                block = await self._blocks.find_one(beyond, {"_id": 1}, sort=[("_id", ASCENDING)])
-            if block is None:
+                one = await places.find_one(beyond, {"_id": 1}, sort=[("_id", ASCENDING)])
+            if one is None:
                 return found
-            segment = _place(block["_id"])[0]
+            segment = place_in(one["_id"])[0]
             found.append(segment)
-            after = max(f"{segment}@:", block["_id"])
+            after = max(f"{segment}@:", one["_id"])
+
+    async def newest_heads(
+        self, segment: str, before: int | None, limit: int
+    ) -> list[tuple[int, str]]:
+        end = f"{segment}@:" if before is None else place_of(segment, before)
+        places = {"_id": {"$gt": f"{segment}@", "$lt": end}}
+        async with self._in_time():
+            found = await self._heads.find(places, sort=[("_id", DESCENDING)], limit=limit).to_list(
+                None
+            )
+        return [(place_in(one["_id"])[1], str(one.get("statement"))) for one in found]
 
     async def purges(self) -> list[str]:
         """Of each purged segment the newest signed statement."""
@@ -182,7 +199,7 @@ class AuditStore:
                     query, sort=sort, limit=READ_AT_ONCE, skip=skip if newest_first else 0
                 ).to_list(None)
             for document in found:
-                yield _block(document)
+                yield block_in(document)
             if len(found) < READ_AT_ONCE:
                 return
             after, skip = found[-1]["_id"], skip + READ_AT_ONCE
@@ -198,7 +215,7 @@ class AuditStore:
             query["$or"] = [{"since": {"$lt": latest}}, {"_id": {"$lte": block}}]
         async with self._in_time():
             found = await self._blocks.find(query, sort=NEWEST_FIRST, limit=limit).to_list(None)
-        return [_block(document) for document in found]
+        return [block_in(document) for document in found]
 
     def segment(self, segment: str, first: int = 0) -> AsyncIterator[Block]:
         """The segment's blocks from record `first` on, in order."""
@@ -208,38 +225,3 @@ class AuditStore:
 
 def _of(segment: str) -> Document:
     return {"_id": {"$gt": f"{segment}@", "$lt": f"{segment}@:"}}
-
-
-def _document(block: Block) -> Document:
-    return {
-        "_id": place_of(block.segment, block.first),
-        "lines": block.lines,
-        "digests": block.digests,
-        "previous_hash": block.previous_hash,
-        "hash": block.hash,
-        **block.beside,
-    }
-
-
-def _block(document: Document) -> Block:
-    """Whatever stands there: what is not as it was written, `check_block` names."""
-    segment, first = _place(document["_id"])
-    return Block(
-        segment=segment,
-        first=first,
-        lines=_texts(document.get("lines")),
-        digests=_texts(document.get("digests")),
-        previous_hash=str(document.get("previous_hash")),
-        hash=str(document.get("hash")),
-        beside={name: document.get(name) for name in BESIDE},
-    )
-
-
-def _place(identity: str) -> tuple[str, int]:
-    """Segment and first record of the block with this `_id`; 0 for what no process has written."""
-    segment, _, first = identity.rpartition("@")
-    return segment, int(first) if first.isascii() and first.isdecimal() else 0
-
-
-def _texts(stored: Any) -> tuple[str, ...]:
-    return tuple(str(one) for one in stored) if isinstance(stored, list) else ()

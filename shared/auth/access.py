@@ -141,6 +141,7 @@ class RateClass(StrEnum):
     SEARCH = "search"
     STREAM = "stream"
     EXPORT = "export"
+    EVIDENCE = "evidence"
     SQL = "sql"
 
     __hash__ = str.__hash__
@@ -170,7 +171,7 @@ ALL, NUMBERS = Relation.ALL, Relation.NUMBERS
 OWN_FAMILY, OWN_BEAR = Relation.OWN_FAMILY, Relation.OWN_BEAR
 REGISTRATION, COMMANDS = RateClass.REGISTRATION, RateClass.COMMANDS
 QUERIES, SEARCH, STREAM = RateClass.QUERIES, RateClass.SEARCH, RateClass.STREAM
-EXPORT, SQL = RateClass.EXPORT, RateClass.SQL
+EXPORT, EVIDENCE, SQL = RateClass.EXPORT, RateClass.EVIDENCE, RateClass.SQL
 
 ACCESS: Mapping[str, Rule] = {
     # commands
@@ -206,7 +207,7 @@ ACCESS: Mapping[str, Rule] = {
     "GetAlerts": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetSafetyViolations": Rule(QUERIES, safety_officer=ALL),
     "GetChildAuditRecords": Rule(QUERIES, safety_officer=ALL),
-    "ExportEvidence": Rule(EXPORT, safety_officer=ALL),
+    "ExportEvidence": Rule(EVIDENCE, safety_officer=ALL),
     "GetErasureReceipt": Rule(QUERIES, parent=OWN_FAMILY),
     "ExportChild": Rule(EXPORT, parent=OWN_FAMILY),
     "FollowFamily": Rule(STREAM, parent=OWN_FAMILY, safety_officer=ALL),

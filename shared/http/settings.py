@@ -147,7 +147,11 @@ class RateLimitSettings(ObservabilitySettings):
         "live streams opened", "60/minute", "enough for a phone that keeps losing its network"
     )
     rate_limit_export: str = _rate("exports of a child", "10/hour", "each reads the whole history")
-
+    rate_limit_evidence: str = _rate(
+        "requests for the evidence of an incident",
+        "120/hour",
+        "enough for one who retries as often as `Retry-After` says; a process makes one at a time",
+    )
     rate_limit_sql: str = _rate(
         "SQL statements", "60/minute", "enough for an analyst; each is a process of its own"
     )

@@ -20,6 +20,7 @@ class MemoryAuditBlocks:
     statements: dict[str, list[str]] = field(default_factory=dict)
     away: bool = False
     read: int = 0
+    heads_read: int = 0
 
     def write(self, *entries: AuditRecord, segment: str = "query-1") -> None:
         """One block more."""
@@ -45,6 +46,19 @@ class MemoryAuditBlocks:
     async def heads(self) -> list[str]:
         self._answer()
         return [text for name in sorted(self.statements) for text in self.statements[name]]
+
+    async def segments_of_heads(self) -> list[str]:
+        self._answer()
+        return sorted(self.statements)
+
+    async def newest_heads(
+        self, segment: str, before: int | None, limit: int
+    ) -> list[tuple[int, str]]:
+        self._answer()
+        numbered = list(enumerate(self.statements.get(segment, ()), 1))
+        found = [one for one in reversed(numbered) if before is None or one[0] < before][:limit]
+        self.heads_read += len(found)
+        return found
 
     async def purges(self) -> list[str]:
         self._answer()

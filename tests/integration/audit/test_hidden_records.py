@@ -295,6 +295,28 @@ async def test_a_block_of_the_first_release_is_as_it_was_written(
     assert (found, segments) == ([[]], ["command-1"])
 
 
+async def test_heads_are_read_from_the_newest_backwards(
+    mongo_url: str, fresh_database: str
+) -> None:
+    # given
+    mongo = Mongo(mongo_url)
+    store = AuditStore(mongo.database(fresh_database))
+    for segment in ("query-1", "query-10", "query-2"):
+        for number in range(1, 13):
+            await store.add_head(segment, number, f"{segment} {number}")
+    # when
+    segments = await store.segments_of_heads()
+    newest = await store.newest_heads("query-1", None, 2)
+    older = await store.newest_heads("query-1", 11, 20)
+    none = await store.newest_heads("query-1", 1, 20)
+    await mongo.close()
+    # then
+    assert segments == ["query-10", "query-1", "query-2"]
+    assert newest == [(12, "query-1 12"), (11, "query-1 11")]
+    assert older == [(number, f"query-1 {number}") for number in range(10, 0, -1)]
+    assert none == []
+
+
 @pytest.mark.parametrize(
     "cutoff",
     [{"activity": "2100-01-01"}, {"alerts": datetime(2100, 1, 1, tzinfo=UTC)}],

@@ -64,12 +64,15 @@ async def test_it_says_who_asked_for_what_when_from_where_and_with_which_outcome
     [
         ("parent", None),
         ("device", None),
+        ("", None),
+        ("of-a-later-release", None),
+        ("safety_officer", "192.0.2.7"),
+        ("analyst", "192.0.2.7"),
         ("admin", "192.0.2.7"),
         ("operator", "192.0.2.7"),
-        ("", "192.0.2.7"),
     ],
 )
-async def test_the_address_is_told_of_whoever_is_not_the_family(
+async def test_the_address_is_told_of_whoever_is_surely_not_the_family(
     side: QuerySide, role: str, address: str | None
 ):
     side.trail.write(look("x", side, role=role))

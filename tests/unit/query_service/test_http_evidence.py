@@ -1,13 +1,14 @@
 """The evidence of an incident over HTTP: the file that `teddy evidence verify` takes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import timedelta
 
 import httpx2
 import orjson
 import pytest
 
+from query_service.api.audit_routes import EvidenceStream
 from shared.audit.bundle import check_bundle
 from shared.audit.chain import Block, place_of
 from shared.auth.access import Principal
@@ -178,6 +179,62 @@ async def test_one_that_takes_too_long_ends_and_names_the_command_line(
     assert checked(side, await side.get(PATH, OFFICER))
 
 
+async def test_of_more_signed_heads_than_may_be_kept_there_is_none(side: QuerySide):
+    await incident(side)
+    side.service.edge.evidence.most_heads = 1
+    answer = await side.get(PATH, OFFICER)
+    assert_problem(answer, 503, "evidence-too-long")
+    assert "over 1 signed heads" in answer.json()["detail"]
+
+
+async def test_heads_signed_long_before_are_not_read_and_the_file_says_since_when(side: QuerySide):
+    # given
+    for number in range(100):
+        at = side.now - timedelta(days=2, minutes=-number)
+        side.trail.write(look("officer-2", side, at=at))
+        side.trail.sign(side.proofs, at)
+    await incident(side)
+    # when
+    answer = await side.get(PATH, OFFICER)
+    # then
+    assert checked(side, answer)
+    assert side.trail.heads_read <= 1 + 10 + 1
+    assert answer.json()["trail"]["heads_since"] == "2026-11-23T11:00:00.000Z"
+    report, _ = check_bundle(answer.json(), side.proof_keys)
+    assert "heads signed since 2026-11-23T11:00:00.000Z" in report.notes[0]
+
+
+async def test_who_takes_it_steadily_but_too_slowly_keeps_nobody_from_it(side: QuerySide):
+    # given a reader that takes something in time, again and again
+    await incident(side)
+    made = side.service.edge.evidence
+    made.sending_seconds = 0.3
+
+    async def slowly() -> AsyncGenerator[bytes, None]:
+        while True:
+            yield b"x"
+
+    sent: list[object] = []
+
+    async def take(message: object) -> None:
+        sent.append(message)
+        await asyncio.sleep(0.01)
+
+    async def stay() -> dict[str, str]:
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    slot = made.slot()
+    stream = EvidenceStream(
+        slowly(), slot, {}, made.reader_seconds, most_seconds=made.sending_seconds
+    )
+    # when
+    async with asyncio.timeout(10):
+        await stream({"type": "http", "asgi": {"spec_version": "2.4"}}, stay, take)
+    # then
+    assert len(sent) > 5
+    assert checked(side, await side.get(PATH, ADMIN))
+
+
 async def test_while_a_store_is_away_it_says_which(
     side: QuerySide, monkeypatch: pytest.MonkeyPatch
 ):
@@ -193,8 +250,8 @@ async def test_while_a_store_is_away_it_says_which(
     assert_problem(await side.get(PATH, OFFICER), 503, "event-store-unavailable")
 
 
-async def test_it_counts_against_the_limit_of_exports():
-    side = QuerySide(limits=limits_of(export="1/hour"))
+async def test_it_has_a_limit_of_its_own():
+    side = QuerySide(limits=limits_of(evidence="1/hour"))
     await incident(side)
     assert (await side.get(PATH, OFFICER)).status_code == 200
     assert_problem(await side.get(PATH, OFFICER), 429, "too-many-requests")

@@ -168,10 +168,11 @@ async def test_who_is_not_signed_in_is_led_there(pages: PagesSide, path: str):
         ("taken", "overloaded", "another one is being put together"),
     ],
 )
-async def test_why_there_is_no_file_is_said_where_its_link_is(
+async def test_why_there_is_no_file_is_said_where_an_erased_child_is_shown_too(
     pages: PagesSide, side: QuerySide, what: str, code: str, said: str
 ):
-    # given
+    # given a child that has no page any more
+    await side.list_as_erased(ADA)
     evidence = side.service.edge.evidence
     if what == "unsigned":
         side.trail.statements.clear()
@@ -184,7 +185,7 @@ async def test_why_there_is_no_file_is_said_where_its_link_is(
         # when
         answer = await browser.get(EVIDENCE)
         # then
-        assert answer.headers["Location"] == f"{ON}?not-saved={code}"
+        assert answer.headers["Location"] == f"{LOOKS}?not-saved={code}"
         page = await browser.get(answer.headers["Location"])
     assert page.status_code == 200
     assert said in page.text
@@ -197,7 +198,7 @@ async def test_anything_else_is_a_page_and_no_file(pages: PagesSide):
 
 
 async def test_a_limit_is_a_page_too():
-    pages = await pages_of(QuerySide(limits=limits_of(export="1/hour")))
+    pages = await pages_of(QuerySide(limits=limits_of(evidence="1/hour")))
     assert (await shown(pages, EVIDENCE)).status_code == 200
     page = await shown(pages, EVIDENCE)
     assert page.status_code == 429
