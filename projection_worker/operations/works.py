@@ -19,7 +19,7 @@ from shared.clock import utc_now
 from shared.operations import MongoOperationRequests, OperationKind, OperationRequest
 from shared.read_models.deliveries import DeliveryState
 from shared.read_models.documents import ALL_MODELS, Model
-from shared.read_models.generations import read_catalog
+from shared.read_models.generations import Generation, read_catalog
 from shared.read_models.heartbeats import Heartbeats
 from shared.read_models.operation_states import Attempt
 from shared.tasks import in_background
@@ -44,13 +44,14 @@ class RebuildWork:
         self, request: OperationRequest, attempt: Attempt, progress: Progress, /
     ) -> str:
         models, again = _models_of(request), attempt.number > 1
-        live = (await read_catalog(self.on.database)).live
-        if again and live.number > attempt.live:
-            return f"generation {live.number} is live"  # whoever made it so died before it said so
         rebuild = Rebuild(self.on, 1, None)
+        live = (await read_catalog(self.on.database)).live
+        if live.number > attempt.live and await _makes(rebuild, live, models):
+            return f"generation {live.number} is live"  # whoever made it so ended before it said so
 
         async def steps() -> None:
-            if await self._is_begun(rebuild, models):
+            unfinished = (await read_catalog(self.on.database)).unfinished
+            if unfinished is not None and await _makes(rebuild, unfinished.generation, models):
                 await rebuild.resume()
             else:
                 await rebuild.begin(models, Source.STORE)
@@ -62,15 +63,6 @@ class RebuildWork:
         except ProcessFailed as error:
             raise _ended_by(error) from error
         return await self._made(rebuild, progress)
-
-    async def _is_begun(self, rebuild: Rebuild, models: frozenset[Model]) -> bool:
-        """Whether the same rebuild was begun and not ended, by whomever."""
-        unfinished = (await read_catalog(self.on.database)).unfinished
-        if unfinished is None:
-            return False
-        plan = await rebuild.ledger.plan(unfinished.generation)
-        wanted = (registry.VERSION, models)
-        return plan is not None and (plan.projections, plan.models) == wanted
 
     async def _follow(self, rebuild: Rebuild, progress: Progress) -> None:
         while True:
@@ -85,6 +77,12 @@ class RebuildWork:
         unopened = len(await rebuild.ledger.unopened(generation))
         more = f"; {unopened} children cannot be decrypted" if unopened else ""
         return f"generation {generation.number} is live{more}"
+
+
+async def _makes(rebuild: Rebuild, generation: Generation, models: frozenset[Model]) -> bool:
+    """Whether `generation` is, or is to be, what such a rebuild makes, whoever began it."""
+    plan = await rebuild.ledger.plan(generation)
+    return plan is not None and (plan.projections, plan.models) == (registry.VERSION, models)
 
 
 def _models_of(request: OperationRequest) -> frozenset[Model]:

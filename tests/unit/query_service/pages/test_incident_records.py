@@ -24,6 +24,7 @@ LOOKS, EVIDENCE = f"{ON}/looks", f"{ON}/violations/{VIOLATION}/evidence"
 ABOUT_NO_CHILD = {
     "StartOperation",
     "GetSystemAnalytics",
+    "GetSystemSeries",
     "GetSystemStatus",
     "GetOperations",
     "RunSql",
