@@ -15,7 +15,7 @@ WHOLE = {
     "pages_oidc_client_secret": "kept to itself",
     "pages_public_url": "https://teddy.example",
 }
-PAGES = {"pages_command_url": "http://command:8001"}
+PAGES = {"pages_command_url": "http://command:8001", "behind_tls": True}
 
 
 def settings(side: QuerySide, **given: Any) -> QuerySettings:
@@ -43,6 +43,13 @@ def test_half_a_provider_is_refused_by_the_name_of_what_is_missing(side: QuerySi
 def test_a_provider_needs_pages(side: QuerySide):
     with pytest.raises(ValidationError, match="TEDDY_PAGES_COMMAND_URL"):
         settings(side, **WHOLE)
+
+
+def test_over_https_a_session_is_never_sent_in_clear(side: QuerySide):
+    with pytest.raises(ValidationError, match="TEDDY_BEHIND_TLS=true"):
+        settings(side, **(PAGES | WHOLE | {"behind_tls": False}))
+    here = {"pages_public_url": "http://127.0.0.1:8004", "behind_tls": False}
+    assert not settings(side, **(PAGES | WHOLE | here)).behind_tls
 
 
 @pytest.mark.parametrize(
