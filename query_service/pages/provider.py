@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import httpx2
-from authlib.integrations.starlette_client import OAuthError, StarletteOAuth2App
+from authlib.integrations.starlette_client import OAuthError
 from joserfc.errors import JoseError
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel
 
 from query_service.pages.begun_sign_ins import Begun
 from query_service.pages.provider_http import BoundedTransport
+from query_service.pages.provider_keys import KeysOneByOne
 from shared.http.addresses import is_trustworthy
 from shared.tasks import time_limit
 
@@ -37,6 +38,12 @@ ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 CODE = re.compile(r"[!-~]{1,2048}")
 MOST_LOGGED = 64
 """Characters of the word that the provider has for its refusal."""
+
+MALFORMED = (
+    *(ValueError, TypeError, LookupError, AttributeError),
+    *(OverflowError, RecursionError),
+)
+"""What Authlib raises over answers of another form than it knows."""
 
 SECRET_IN_HEADER, SECRET_IN_BODY = "client_secret_basic", "client_secret_post"
 
@@ -91,7 +98,7 @@ class Description(BaseModel):
 @dataclass(frozen=True, slots=True)
 class _Known:
     description: Description
-    app: StarletteOAuth2App
+    app: KeysOneByOne
 
 
 class Provider:
@@ -133,7 +140,7 @@ class Provider:
             await self._judge(app, tokens, begun.nonce)
         return str(tokens["access_token"])
 
-    async def _judge(self, app: StarletteOAuth2App, tokens: Any, nonce: str) -> None:
+    async def _judge(self, app: KeysOneByOne, tokens: Any, nonce: str) -> None:
         """Raises AnswerNotTrusted."""
         given = [tokens.get(name) for name in ("access_token", "id_token")]
         if not all(isinstance(token, str) and token.isascii() for token in given):
@@ -146,7 +153,7 @@ class Provider:
         leeway = int(self._client.leeway_seconds)
         try:
             await app.parse_id_token(tokens, nonce, claims_options=needed, leeway=leeway)
-        except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (JoseError, *MALFORMED) as error:
             raise AnswerNotTrusted(type(error).__name__) from error
 
     async def _described(self) -> _Known:
@@ -180,7 +187,7 @@ class Provider:
             "code_challenge_method": "S256",
             "token_endpoint_auth_method": SECRET_IN_BODY if in_body else SECRET_IN_HEADER,
         }
-        app = StarletteOAuth2App(
+        app = KeysOneByOne(
             None,  # of the framework nothing is used
             client_id=self._client.client_id,
             client_secret=self._client.client_secret,
@@ -211,5 +218,5 @@ async def _in_time() -> AsyncIterator[None]:
             yield
     except OAuthError as error:
         raise CodeRefused(str(error.error)[:MOST_LOGGED]) from error
-    except (httpx2.HTTPError, TimeoutError, OSError, ValidationError, ValueError) as error:
+    except (httpx2.HTTPError, OSError, *MALFORMED) as error:
         raise ProviderAway(type(error).__name__) from error

@@ -18,7 +18,7 @@ from query_service.pages.texts_of_sign_in import (
 from shared.auth.keys import KeysUnavailable
 from shared.clock import unix_seconds
 from tests.support.answering import answering
-from tests.support.openid_provider import OpenIdProvider
+from tests.support.openid_provider import OpenIdProvider, signing_key
 from tests.support.provider_side import ProviderSide
 from tests.support.query_side import QuerySide
 
@@ -150,6 +150,77 @@ async def test_a_key_set_that_is_none(at_provider: ProviderSide, keys: Any):
     at_provider.provider.answers["/jwks"] = JSONResponse(keys)
     async with at_provider.browser() as browser:
         assert is_refusal(await at_provider.sign_in(browser), 502, ENGLISH.distrusted)
+
+
+UNUSUAL: list[Any] = [
+    {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"},
+    {"kty": "RSA", "n": "AQAB", "e": "AQAB", "use": "another"},
+    {"kty": "RSA", "n": "AQAB", "e": "AQAB", "key_ops": ["another"]},
+    {"kty": "RSA", "n": "AQAB", "e": "AQAB", "x5c": "no list"},
+    {"kty": "RSA", "n": "\u00fc", "e": "AQAB"},
+    {"kty": "OKP", "crv": "Ed25519", "x": "AA"},
+    {"kty": []},
+    {"n": "AQAB"},
+    1,
+]
+
+
+@pytest.mark.parametrize("unusual", UNUSUAL)
+async def test_a_key_that_cannot_be_read_spoils_no_others(at_provider: ProviderSide, unusual: Any):
+    keys = [unusual, signing_key().as_dict(private=False)]
+    at_provider.provider.answers["/jwks"] = JSONResponse({"keys": keys})
+    async with at_provider.browser() as browser:
+        assert (await at_provider.sign_in(browser)).status_code == 200
+
+
+async def test_an_unusual_key_beside_a_new_one_spoils_it_neither(at_provider: ProviderSide):
+    other = RSAKey.generate_key(2_048, {"kid": "id-0"}).as_dict(private=False)
+    answers = at_provider.provider.answers
+    answers["/jwks"] = JSONResponse({"keys": [other]})
+    async with at_provider.browser() as browser:
+        assert is_refusal(await at_provider.sign_in(browser), 502, ENGLISH.distrusted)
+        keys = [UNUSUAL[0], signing_key().as_dict(private=False)]
+        answers["/jwks"] = JSONResponse({"keys": keys})
+        assert (await at_provider.sign_in(browser)).status_code == 200
+
+
+async def test_a_key_to_encrypt_with_signs_nobody_in(at_provider: ProviderSide):
+    keys = [signing_key().as_dict(private=False) | {"use": "enc"}]
+    at_provider.provider.answers["/jwks"] = JSONResponse({"keys": keys})
+    async with at_provider.browser() as browser:
+        assert is_refusal(await at_provider.sign_in(browser), 502, ENGLISH.distrusted)
+
+
+async def test_a_key_set_that_is_none_is_not_believed(at_provider: ProviderSide):
+    at_provider.provider.answers["/jwks"] = JSONResponse({"keys": [UNUSUAL[0]]})
+    async with at_provider.browser() as browser:
+        assert is_refusal(await at_provider.sign_in(browser), 502, ENGLISH.distrusted)
+        del at_provider.provider.answers["/jwks"]
+        assert (await at_provider.sign_in(browser)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "status", "text"),
+    [
+        ("/token", b'{"access_token": "a", "expires_at": [1]}', 503, ENGLISH.away),
+        ("/token", b'{"access_token": "a", "expires_at": 1e999}', 503, ENGLISH.away),
+        ("/token", b"[1]", 503, ENGLISH.away),
+        ("/token", b"1", 503, ENGLISH.away),
+        ("/token", b"[" * 60_000, 503, ENGLISH.away),
+        ("/jwks", b"[" * 60_000, 502, ENGLISH.distrusted),
+        (DISCOVERY, b"[" * 60_000, 503, ENGLISH.away),
+    ],
+)
+async def test_a_provider_that_answers_in_another_form(
+    at_provider: ProviderSide, path: str, content: bytes, status: int, text: str
+):
+    answer = Response(content, media_type="application/json")
+    at_provider.provider.answers[path] = answer
+    async with at_provider.browser() as browser:
+        begun = await browser.get("/sign-in/provider")
+        if path != DISCOVERY:
+            begun = await at_provider.sign_in(browser)
+        assert is_refusal(begun, status, text)
 
 
 @pytest.mark.parametrize(
