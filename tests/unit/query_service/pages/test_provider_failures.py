@@ -286,6 +286,18 @@ async def test_a_sign_in_outlives_the_description(
         assert is_refusal(await browser.get("/sign-in/provider"), 503, ENGLISH.away)
 
 
+async def test_only_so_many_codes_are_exchanged_at_once(
+    provider: OpenIdProvider, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("query_service.pages.provider.MOST_EXCHANGES", 0)
+    one = ProviderSide(QuerySide(), provider)
+    async with one.browser() as browser:
+        address = provider.begun(await one.begin(browser))
+        monkeypatch.setattr("query_service.pages.provider.SECONDS", 0.2)
+        assert is_refusal(await browser.get(address), 503, ENGLISH.away)
+    assert "/token" not in provider.asked
+
+
 async def test_while_a_provider_is_away_a_sign_in_is_not_ended(
     at_provider: ProviderSide, provider: OpenIdProvider
 ):
