@@ -177,6 +177,15 @@ class QuerySettings(
             raise ValueError("TEDDY_PAGES_OIDC_ISSUER needs pages: set TEDDY_PAGES_COMMAND_URL")
         return self
 
+    @model_validator(mode="after")
+    def _cookies_over_tls(self) -> Self:
+        """A session that comes over https is never sent in clear."""
+        over_tls = (self.pages_public_url or "").lower().startswith("https:")
+        if self.pages_oidc_issuer is not None and over_tls and not self.behind_tls:
+            needed = "set TEDDY_BEHIND_TLS=true"
+            raise ValueError(f"to sign in at an OpenID provider over https, {needed} too")
+        return self
+
     @field_validator("pages_command_url", "pages_notice_url")
     @classmethod
     def _a_url(cls, url: str | None) -> str | None:

@@ -1,5 +1,6 @@
 """Settings of signing in to the pages at an OpenID provider."""
 
+import re
 from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -8,6 +9,7 @@ from shared.http.addresses import is_trustworthy
 from shared.http.settings import is_url
 from shared.settings import ObservabilitySettings
 
+CLIENT_SECRET = re.compile(r"[!-~]{1,1024}")
 PROVIDER = ("pages_oidc_issuer", "pages_oidc_client_id", "pages_oidc_client_secret")
 NEEDED = (*PROVIDER, "pages_public_url")
 
@@ -27,7 +29,10 @@ class SignInSettings(ObservabilitySettings):
         description="Id of the pages as a confidential client of that provider.",
     )
     pages_oidc_client_secret: SecretStr | None = Field(
-        None, min_length=1, description="Secret of that client."
+        None,
+        description="Secret of that client: 1 to 1,024 visible ASCII characters, no spaces. It is "
+        "sent as it is: `%`, `+`, `/` and others, which some providers decode first, are better "
+        "avoided.",
     )
     pages_oidc_scopes: str = Field(
         "openid",
@@ -47,6 +52,13 @@ class SignInSettings(ObservabilitySettings):
         if missing and any(getattr(self, name) is not None for name in PROVIDER):
             raise ValueError(f"to sign in at an OpenID provider, set {' and '.join(missing)} too")
         return self
+
+    @field_validator("pages_oidc_client_secret")
+    @classmethod
+    def _a_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and not CLIENT_SECRET.fullmatch(secret.get_secret_value()):
+            raise ValueError("must be 1 to 1,024 visible ASCII characters, without spaces")
+        return secret
 
     @field_validator("pages_oidc_issuer")
     @classmethod

@@ -13,7 +13,7 @@ from shared.settings import ObservabilitySettings
 IDS = frozenset({"child_id", "conversation_id", "parent_id", "violation_id"})
 NO_ID = "(not an id of this system)"
 
-FROM_REQUESTS = ("uvicorn", "shared.http", "command_service.api")
+FROM_REQUESTS = ("uvicorn", "shared.http", "command_service.api", "query_service.pages")
 """Loggers of what failed while a request was answered: there, an error's text may repeat it."""
 
 

@@ -1,8 +1,9 @@
 """A sign-in between its two steps: on the way to the provider, in a cookie of the browser.
 
-Nothing is kept here, so any process can finish what another began. The cookie is sealed: its
-content is neither read nor made elsewhere. It is `SameSite=Lax`, as a `Strict` one would not come
-along when the provider sends the browser back; it opens nothing, and lives for ten minutes.
+Nothing is kept here but which were finished, so any process can finish what another began. The
+cookie is sealed: its content is neither read nor made elsewhere. It is `SameSite=Lax`, as a
+`Strict` one would not come along when the provider sends the browser back; it opens nothing, and
+lives for ten minutes.
 """
 
 import base64
@@ -21,6 +22,8 @@ from shared.clock import unix_seconds
 COOKIE, OVER_TLS_COOKIE = "teddy_sign_in", "__Host-teddy_sign_in"
 SECONDS = 600
 MOST_CHARACTERS = 2_048
+MOST_TAKEN = 10_000
+"""Sign-ins that a process remembers to have finished; beyond that it forgets the oldest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class BegunSignIns:
         self._behind_tls = behind_tls
         self._cookie = OVER_TLS_COOKIE if behind_tls else COOKIE
         self._now = now
+        self._taken: dict[bytes, float] = {}
 
     def of(self, request: Request) -> Begun | None:
         """What this browser began in the last ten minutes, and has not finished."""
@@ -59,6 +63,23 @@ class BegunSignIns:
             return Begun(**orjson.loads(opened))
         except (InvalidToken, ValueError, TypeError):  # forged, too old, or of another release
             return None
+
+    def take(self, begun: Begun) -> bool:
+        """Whether it is now the caller's to finish: once, in this process."""
+        now, state = self._now(), _digest(begun)
+        while self._taken:
+            oldest, until = next(iter(self._taken.items()))
+            if until > now and len(self._taken) < MOST_TAKEN:
+                break
+            del self._taken[oldest]
+        if state in self._taken:
+            return False
+        self._taken[state] = now + SECONDS
+        return True
+
+    def give_back(self, begun: Begun) -> None:
+        """It was not finished, and may be again."""
+        self._taken.pop(_digest(begun), None)
 
     def keep(self, begun: Begun, response: Response) -> None:
         """In place of what the browser began before."""
@@ -77,3 +98,7 @@ class BegunSignIns:
             httponly=True,
             samesite="lax",
         )
+
+
+def _digest(begun: Begun) -> bytes:
+    return hashlib.blake2b(begun.state.encode(), digest_size=16).digest()

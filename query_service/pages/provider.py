@@ -9,16 +9,20 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Any
 
 import httpx2
-from authlib.integrations.starlette_client import OAuthError, StarletteOAuth2App
+from authlib.integrations.starlette_client import OAuthError
 from joserfc.errors import JoseError
-from pydantic import AfterValidator, BaseModel, ValidationError
 
 from query_service.pages.begun_sign_ins import Begun
+from query_service.pages.provider_description import (
+    SECRET_IN_BODY,
+    SECRET_IN_HEADER,
+    Description,
+)
 from query_service.pages.provider_http import BoundedTransport
-from shared.http.addresses import is_trustworthy
+from query_service.pages.provider_keys import KeysOneByOne
 from shared.tasks import time_limit
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -28,17 +32,27 @@ SECONDS = 8.0
 LIFE_SECONDS = 300.0
 """How long the provider's description of itself and its keys are believed."""
 
+MOST_STALE_SECONDS = 3_600.0
+"""For how long after that a description serves, while there is no newer one."""
+
 PAUSE_SECONDS = 2.0
 """After a description that could not be read, before it is asked for again."""
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 """Of ID tokens. Those with a shared secret, or none, are not among them, whoever offers them."""
 
+MOST_EXCHANGES = 8
+"""Codes that are exchanged at once; the others wait, within `SECONDS`."""
+
 CODE = re.compile(r"[!-~]{1,2048}")
 MOST_LOGGED = 64
 """Characters of the word that the provider has for its refusal."""
 
-SECRET_IN_HEADER, SECRET_IN_BODY = "client_secret_basic", "client_secret_post"
+MALFORMED = (
+    *(ValueError, TypeError, LookupError, AttributeError),
+    *(OverflowError, RecursionError),
+)
+"""What Authlib raises over answers of another form than it knows."""
 
 
 class ProviderAway(Exception):
@@ -51,6 +65,18 @@ class CodeRefused(Exception):
 
 class AnswerNotTrusted(Exception):
     """It is of another issuer, or its ID token is not for this sign-in."""
+
+
+class StillAway(ProviderAway):
+    """It was a moment ago, and was not asked."""
+
+
+class NoCode(CodeRefused):
+    """It was not asked: what the browser brought is none."""
+
+
+class OtherIssuer(AnswerNotTrusted):
+    """The browser brought an answer that names one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +92,10 @@ class Client:
     leeway_seconds: float = 0.0
 
 
-def _endpoint(url: str) -> str:
-    if not is_trustworthy(url):
-        raise ValueError("neither https nor loopback")
-    return url
-
-
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
-
-
-class Description(BaseModel):
-    """What is read of a discovery document. All else stays out: Authlib takes some of it for
-    options of its HTTP client."""
-
-    issuer: str
-    authorization_endpoint: Endpoint
-    token_endpoint: Endpoint
-    jwks_uri: Endpoint
-    id_token_signing_alg_values_supported: list[str] = ["RS256"]
-    token_endpoint_auth_methods_supported: list[str] = [SECRET_IN_HEADER]
-    authorization_response_iss_parameter_supported: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class _Known:
     description: Description
-    app: StarletteOAuth2App
+    app: KeysOneByOne
 
 
 class Provider:
@@ -101,6 +105,7 @@ class Provider:
         self._client = client
         self._monotonic = monotonic
         self._lock = asyncio.Lock()
+        self._exchanges = asyncio.Semaphore(MOST_EXCHANGES)
         self._known: _Known | None = None
         self._until = self._not_before = float("-inf")
 
@@ -118,14 +123,14 @@ class Provider:
             known = await self._described()
         names_itself = known.description.authorization_response_iss_parameter_supported
         if named != self._client.issuer and (named is not None or names_itself):
-            raise AnswerNotTrusted("an answer of another issuer")
+            raise OtherIssuer("an answer of another issuer")
 
     async def access_token(self, code: str, begun: Begun) -> str:
         """For the code that a reader came back with. Raises CodeRefused, AnswerNotTrusted,
         ProviderAway."""
         if not CODE.fullmatch(code):
-            raise CodeRefused("not a code")
-        async with _in_time():
+            raise NoCode("not a code")
+        async with _in_time(), self._exchanges:
             app = (await self._described()).app
             tokens = await app.fetch_access_token(  # type: ignore[no-untyped-call]
                 self._client.callback, code=code, code_verifier=begun.verifier
@@ -133,7 +138,7 @@ class Provider:
             await self._judge(app, tokens, begun.nonce)
         return str(tokens["access_token"])
 
-    async def _judge(self, app: StarletteOAuth2App, tokens: Any, nonce: str) -> None:
+    async def _judge(self, app: KeysOneByOne, tokens: Any, nonce: str) -> None:
         """Raises AnswerNotTrusted."""
         given = [tokens.get(name) for name in ("access_token", "id_token")]
         if not all(isinstance(token, str) and token.isascii() for token in given):
@@ -146,19 +151,39 @@ class Provider:
         leeway = int(self._client.leeway_seconds)
         try:
             await app.parse_id_token(tokens, nonce, claims_options=needed, leeway=leeway)
-        except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (JoseError, *MALFORMED) as error:
             raise AnswerNotTrusted(type(error).__name__) from error
 
     async def _described(self) -> _Known:
         async with self._lock:
             if self._known is None or self._monotonic() >= self._until:
-                if self._monotonic() < self._not_before:
-                    raise ProviderAway("it was away a moment ago")
-                self._not_before = self._monotonic() + PAUSE_SECONDS
-                self._known = self._as_described(await self._description())
-                self._until = self._monotonic() + LIFE_SECONDS
-                self._not_before = float("-inf")
+                self._known = await self._renewed()
             return self._known
+
+    async def _renewed(self) -> _Known:
+        """As the provider says now; while it does not, as it said up to an hour ago, but for its
+        keys: they are asked for again."""
+        known = self._known
+        if known is not None and self._monotonic() >= self._until + MOST_STALE_SECONDS:
+            known = None
+        if self._monotonic() < self._not_before:
+            if known is None:
+                raise StillAway("it was away a moment ago")
+            return known
+        renewed = False
+        try:
+            async with time_limit(SECONDS if known is None else SECONDS / 2):
+                description = await self._description()
+            renewed = True
+        except (httpx2.HTTPError, OSError, ProviderAway, *MALFORMED):
+            if known is None:
+                raise
+            description = known.description
+        finally:
+            self._not_before = float("-inf") if renewed else self._monotonic() + PAUSE_SECONDS
+        if renewed:
+            self._until = self._monotonic() + LIFE_SECONDS
+        return self._as_described(description)
 
     async def _description(self) -> Description:
         address = self._client.issuer.rstrip("/") + DISCOVERY
@@ -180,7 +205,7 @@ class Provider:
             "code_challenge_method": "S256",
             "token_endpoint_auth_method": SECRET_IN_BODY if in_body else SECRET_IN_HEADER,
         }
-        app = StarletteOAuth2App(
+        app = KeysOneByOne(
             None,  # of the framework nothing is used
             client_id=self._client.client_id,
             client_secret=self._client.client_secret,
@@ -211,5 +236,5 @@ async def _in_time() -> AsyncIterator[None]:
             yield
     except OAuthError as error:
         raise CodeRefused(str(error.error)[:MOST_LOGGED]) from error
-    except (httpx2.HTTPError, TimeoutError, OSError, ValidationError, ValueError) as error:
+    except (httpx2.HTTPError, OSError, *MALFORMED) as error:
         raise ProviderAway(type(error).__name__) from error

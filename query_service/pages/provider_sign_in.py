@@ -1,5 +1,6 @@
 """Signing in at the OpenID provider: the way there, and the way back."""
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +14,11 @@ from query_service.pages.begun_sign_ins import Begun, BegunSignIns
 from query_service.pages.provider import (
     AnswerNotTrusted,
     CodeRefused,
+    NoCode,
+    OtherIssuer,
     Provider,
     ProviderAway,
+    StillAway,
 )
 from query_service.pages.rendering import Renderer, led_to
 from query_service.pages.sessions import MOST_TOKEN_CHARACTERS, Session, Sessions
@@ -44,6 +48,7 @@ began no such sign-in, too long ago, or finished it. `refused`: the provider gav
 OF_ANYBODY: frozenset[Failure] = frozenset({"denied", "unknown"})
 """What no operator needs to look into, and anybody could fill a log with."""
 
+OTHER_SITES = frozenset({"cross-site", "same-site"})
 RETRY_SECONDS = "5"
 
 log = structlog.get_logger(__name__)
@@ -78,9 +83,13 @@ class ProviderSignIn:
         self._renderer = renderer
 
     async def begin(self, request: Request) -> Response:
-        """To the provider."""
+        """To the provider; for whom another site sent here, to the page to sign in on. So no site
+        can sign a reader in anew, or put an end to what this browser began."""
+        back = own_page(request.query_params.get(BACK))
+        if request.headers.get("sec-fetch-site") in OTHER_SITES:
+            return led_to(_to_sign_in(back))
         try:
-            url, begun = await self._provider.begin(own_page(request.query_params.get(BACK)))
+            url, begun = await self._provider.begin(back)
         except ProviderAway as error:
             return self._failed(request, Failed("away"), error)
         response = led_to(url)
@@ -90,12 +99,15 @@ class ProviderSignIn:
     async def finish(self, request: Request) -> Response:
         """Back from the provider. An answer that is not to what this browser began ends nothing."""
         begun = self._begun.of(request)
-        if begun is None or not _is_meant(request, begun):
+        if begun is None or not _is_meant(request, begun) or not self._begun.take(begun):
             return self._failed(request, Failed("unknown"))
         try:
             session = await self._session(request, begun)
         except Failed as failed:
             response = self._failed(request, failed, failed.__cause__)
+            if failed.failure == "away":  # may be asked again, with the same answer
+                self._begun.give_back(begun)
+                return response
         else:
             # The browser came from another site, and takes no `Strict` cookie along on the way
             # that began there: from this page on it does.
@@ -135,7 +147,8 @@ class ProviderSignIn:
     ) -> Response:
         if failed.failure not in OF_ANYBODY:
             reason = failed.why_unfit or (str(cause) if cause else None)
-            log.warning("sign_in_failed", failure=failed.failure, reason=reason)
+            level = logging.INFO if _is_of_browser(failed, cause) else logging.WARNING
+            log.log(level, "sign_in_failed", failure=failed.failure, reason=reason)
         response = self._renderer.page(
             request,
             "sign_in_failed.html",
@@ -147,6 +160,13 @@ class ProviderSignIn:
         if failed.failure == "away":
             response.headers["Retry-After"] = RETRY_SECONDS
         return response
+
+
+def _is_of_browser(failed: Failed, cause: BaseException | None) -> bool:
+    """Whether nothing that the provider said itself is the reason: anybody can bring an address."""
+    if cause is None:
+        return failed.failure != "unfit"
+    return isinstance(cause, NoCode | OtherIssuer | StillAway)
 
 
 def _is_meant(request: Request, begun: Begun) -> bool:
@@ -165,7 +185,10 @@ def own_page(path: str | None) -> str:
 
 def wanted(request: Request) -> str:
     """The page to sign in on, for who wanted `request`'s page."""
-    page = own_page(request.url.path) if request.method == "GET" else "/"
+    return _to_sign_in(own_page(request.url.path) if request.method == "GET" else "/")
+
+
+def _to_sign_in(page: str) -> str:
     return SIGN_IN if page == "/" else with_parameters(SIGN_IN, (BACK, page))
 
 

@@ -6,17 +6,26 @@ from urllib.parse import urlsplit
 
 def is_trustworthy(url: str) -> bool:
     """https, or http that does not leave this machine."""
+    scheme, host = _scheme_and_host(url)
+    return bool(host) and (scheme == "https" or (scheme == "http" and _names_loopback(host)))
+
+
+def is_loopback(url: str) -> bool:
+    """Whether it leads to this machine, by an address or as `localhost`."""
+    return _names_loopback(_scheme_and_host(url)[1])
+
+
+def _scheme_and_host(url: str) -> tuple[str, str]:
+    """Empty where there is none."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host = parts.hostname or ""
     except ValueError:
-        return False
-    if not host:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+        return "", ""
+    return parts.scheme, host
 
 
-def _is_loopback(host: str) -> bool:
+def _names_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -25,7 +25,7 @@ from tests.support.ports import free_port, listens
 from tests.support.tokens import Forger, base64url
 from tests.support.waiting import SOON, until
 
-CLIENT_ID, CLIENT_SECRET = "teddy-pages", "a secret / of: the pages"
+CLIENT_ID, CLIENT_SECRET = "teddy-pages", "a-secret/of:the-pages"
 LOOPBACK = "127.0.0.1"
 
 

@@ -7,8 +7,12 @@ from typing import Any
 import httpx2
 import pytest
 from joserfc.jwk import RSAKey
+from pydantic import ValidationError
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from structlog.testing import capture_logs
 
+from query_service.pages.begun_sign_ins import SECONDS, Begun, BegunSignIns
+from query_service.pages.provider_description import Description
 from query_service.pages.texts_of_sign_in import (
     SIGN_IN_IN_ENGLISH as ENGLISH,
 )
@@ -17,8 +21,9 @@ from query_service.pages.texts_of_sign_in import (
 )
 from shared.auth.keys import KeysUnavailable
 from shared.clock import unix_seconds
+from shared.logs import traceback_without_words
 from tests.support.answering import answering
-from tests.support.openid_provider import OpenIdProvider
+from tests.support.openid_provider import OpenIdProvider, signing_key
 from tests.support.provider_side import ProviderSide
 from tests.support.query_side import QuerySide
 
@@ -152,6 +157,77 @@ async def test_a_key_set_that_is_none(at_provider: ProviderSide, keys: Any):
         assert is_refusal(await at_provider.sign_in(browser), 502, ENGLISH.distrusted)
 
 
+UNUSUAL: list[Any] = [
+    {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"},
+    {"kty": "RSA", "n": "AQAB", "e": "AQAB", "use": "another"},
+    {"kty": "RSA", "n": "AQAB", "e": "AQAB", "key_ops": ["another"]},
+    {"kty": "RSA", "n": "AQAB", "e": "AQAB", "x5c": "no list"},
+    {"kty": "RSA", "n": "\u00fc", "e": "AQAB"},
+    {"kty": "OKP", "crv": "Ed25519", "x": "AA"},
+    {"kty": []},
+    {"n": "AQAB"},
+    1,
+]
+
+
+@pytest.mark.parametrize("unusual", UNUSUAL)
+async def test_a_key_that_cannot_be_read_spoils_no_others(at_provider: ProviderSide, unusual: Any):
+    keys = [unusual, signing_key().as_dict(private=False)]
+    at_provider.provider.answers["/jwks"] = JSONResponse({"keys": keys})
+    async with at_provider.browser() as browser:
+        assert (await at_provider.sign_in(browser)).status_code == 200
+
+
+async def test_an_unusual_key_beside_a_new_one_spoils_it_neither(at_provider: ProviderSide):
+    other = RSAKey.generate_key(2_048, {"kid": "id-0"}).as_dict(private=False)
+    answers = at_provider.provider.answers
+    answers["/jwks"] = JSONResponse({"keys": [other]})
+    async with at_provider.browser() as browser:
+        assert is_refusal(await at_provider.sign_in(browser), 502, ENGLISH.distrusted)
+        keys = [UNUSUAL[0], signing_key().as_dict(private=False)]
+        answers["/jwks"] = JSONResponse({"keys": keys})
+        assert (await at_provider.sign_in(browser)).status_code == 200
+
+
+async def test_a_key_to_encrypt_with_signs_nobody_in(at_provider: ProviderSide):
+    keys = [signing_key().as_dict(private=False) | {"use": "enc"}]
+    at_provider.provider.answers["/jwks"] = JSONResponse({"keys": keys})
+    async with at_provider.browser() as browser:
+        assert is_refusal(await at_provider.sign_in(browser), 502, ENGLISH.distrusted)
+
+
+async def test_a_key_set_that_is_none_is_not_believed(at_provider: ProviderSide):
+    at_provider.provider.answers["/jwks"] = JSONResponse({"keys": [UNUSUAL[0]]})
+    async with at_provider.browser() as browser:
+        assert is_refusal(await at_provider.sign_in(browser), 502, ENGLISH.distrusted)
+        del at_provider.provider.answers["/jwks"]
+        assert (await at_provider.sign_in(browser)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "status", "text"),
+    [
+        ("/token", b'{"access_token": "a", "expires_at": [1]}', 503, ENGLISH.away),
+        ("/token", b'{"access_token": "a", "expires_at": 1e999}', 503, ENGLISH.away),
+        ("/token", b"[1]", 503, ENGLISH.away),
+        ("/token", b"1", 503, ENGLISH.away),
+        ("/token", b"[" * 60_000, 503, ENGLISH.away),
+        ("/jwks", b"[" * 60_000, 502, ENGLISH.distrusted),
+        (DISCOVERY, b"[" * 60_000, 503, ENGLISH.away),
+    ],
+)
+async def test_a_provider_that_answers_in_another_form(
+    at_provider: ProviderSide, path: str, content: bytes, status: int, text: str
+):
+    answer = Response(content, media_type="application/json")
+    at_provider.provider.answers[path] = answer
+    async with at_provider.browser() as browser:
+        begun = await browser.get("/sign-in/provider")
+        if path != DISCOVERY:
+            begun = await at_provider.sign_in(browser)
+        assert is_refusal(begun, status, text)
+
+
 @pytest.mark.parametrize(
     "description",
     [
@@ -195,6 +271,101 @@ async def test_a_provider_that_hangs_keeps_nobody_waiting(
             assert is_refusal(await browser.get("/sign-in/provider"), 503, ENGLISH.away)
 
 
+async def test_a_sign_in_outlives_the_description(
+    at_provider: ProviderSide, provider: OpenIdProvider
+):
+    async with at_provider.browser() as browser:
+        address = provider.begun(await at_provider.begin(browser))
+        provider.answers[DISCOVERY] = Response(status_code=500)
+        at_provider.later = 400
+        assert (await browser.get(address)).status_code == 200
+        assert provider.asked == [DISCOVERY, DISCOVERY, "/token", "/jwks"]
+        at_provider.later = 403
+        assert (await at_provider.sign_in(browser)).status_code == 200
+        at_provider.later = 4_000
+        assert is_refusal(await browser.get("/sign-in/provider"), 503, ENGLISH.away)
+
+
+async def test_only_so_many_codes_are_exchanged_at_once(
+    provider: OpenIdProvider, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("query_service.pages.provider.MOST_EXCHANGES", 0)
+    one = ProviderSide(QuerySide(), provider)
+    async with one.browser() as browser:
+        address = provider.begun(await one.begin(browser))
+        monkeypatch.setattr("query_service.pages.provider.SECONDS", 0.2)
+        assert is_refusal(await browser.get(address), 503, ENGLISH.away)
+    assert "/token" not in provider.asked
+
+
+async def test_while_a_provider_is_away_a_sign_in_is_not_ended(
+    at_provider: ProviderSide, provider: OpenIdProvider
+):
+    async with at_provider.browser() as browser:
+        address = provider.begun(await at_provider.begin(browser))
+        codes = dict(provider.codes)
+        provider.answers["/token"] = Response(status_code=500)
+        assert is_refusal(await browser.get(address), 503, ENGLISH.away)
+        del provider.answers["/token"]
+        provider.codes.update(codes)
+        assert (await browser.get(address)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("redirect", "level"),
+    [
+        ({"error": "login_required", "code": None}, "info"),
+        ({"iss": "https://other.example"}, "info"),
+        ({"code": None}, "info"),
+        ({"code": "unknown"}, "warning"),
+    ],
+)
+async def test_only_what_the_provider_said_itself_is_a_warning(
+    at_provider: ProviderSide, redirect: dict[str, str | None], level: str
+):
+    at_provider.provider.redirect = redirect
+    async with at_provider.browser() as browser:
+        with capture_logs() as logs:
+            await at_provider.sign_in(browser)
+    assert [one["log_level"] for one in logs if one["event"] == "sign_in_failed"] == [level]
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_another_site_begins_no_sign_in_and_ends_none(at_provider: ProviderSide, site: str):
+    async with at_provider.browser() as browser:
+        address = at_provider.provider.begun(await at_provider.begin(browser))
+        there = {"Sec-Fetch-Site": site}
+        answer = await browser.get("/sign-in/provider?to=/dashboard/children/lena", headers=there)
+        assert answer.headers["Location"] == "/sign-in?to=%2Fdashboard%2Fchildren%2Flena"
+        assert "Set-Cookie" not in answer.headers
+        assert (await browser.get(address, headers=there)).status_code == 200
+
+
+@pytest.mark.parametrize("loopback", ["http://127.0.0.1:9", "https://localhost", "https://[::1]:9"])
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+def test_a_provider_elsewhere_leads_to_nowhere_on_this_machine(loopback: str, name: str):
+    issuer = "https://login.example"
+    names = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
+    described = dict.fromkeys(names, issuer)
+    assert Description.model_validate(described).issuer == issuer
+    with pytest.raises(ValidationError):
+        Description.model_validate(described | {name: loopback})
+
+
+def test_a_process_forgets_the_oldest_of_what_it_finished(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("query_service.pages.begun_sign_ins.MOST_TAKEN", 2)
+    now = 0.0
+    sign_ins = BegunSignIns(b"a" * 32, behind_tls=False, now=lambda: now)
+    first, second, third = (Begun(state, "", "", "/") for state in "abc")
+    assert [sign_ins.take(one) for one in (first, first, second, second)] == [True, False] * 2
+    assert sign_ins.take(third)
+    assert not sign_ins.take(third)
+    sign_ins.give_back(third)
+    assert sign_ins.take(third)
+    now = SECONDS
+    assert sign_ins.take(third)
+
+
 async def test_what_a_provider_says_of_itself_is_believed_for_five_minutes(
     at_provider: ProviderSide, provider: OpenIdProvider
 ):
@@ -229,15 +400,21 @@ async def test_a_sign_in_ends_after_ten_minutes(at_provider: ProviderSide):
         assert is_refusal(await browser.get(address), 400, ENGLISH.unknown)
 
 
-async def test_an_answer_counts_once(at_provider: ProviderSide):
+async def test_an_answer_counts_once(at_provider: ProviderSide, provider: OpenIdProvider):
     async with at_provider.browser() as browser:
         address = at_provider.provider.begun(await at_provider.begin(browser))
         kept = dict(browser.cookies)
         assert (await browser.get(address)).status_code == 200
         assert is_refusal(await browser.get(address), 400, ENGLISH.unknown)
-        # and where a browser keeps the cookie all the same, the provider takes its code once
+        # and where a browser keeps the cookie all the same, nobody is asked again
         browser.cookies.update(kept)
-        assert is_refusal(await browser.get(address), 502, ENGLISH.refused)
+        asked = list(provider.asked)
+        assert is_refusal(await browser.get(address), 400, ENGLISH.unknown)
+        assert provider.asked == asked
+    # another process does not know that, but the provider takes its code once
+    async with ProviderSide(QuerySide(), provider).browser() as elsewhere:
+        elsewhere.cookies.update(kept)
+        assert is_refusal(await elsewhere.get(address), 502, ENGLISH.refused)
 
 
 async def test_an_answer_counts_in_the_browser_that_asked(at_provider: ProviderSide):
@@ -326,3 +503,9 @@ async def test_it_is_said_in_german_too(at_provider: ProviderSide):
         form = await browser.get("/sign-in")
     assert GERMAN.denied in answer.text
     assert GERMAN.at_provider in form.text
+
+
+def test_what_failed_on_a_page_is_logged_without_its_words():
+    error = ValueError("of a child")
+    event = {"logger": "query_service.pages.app", "exc_info": error}
+    assert "of a child" not in str(traceback_without_words(None, "error", event))

@@ -12,10 +12,10 @@ from tests.support.query_side import QuerySide
 WHOLE = {
     "pages_oidc_issuer": "https://login.example/realms/teddy",
     "pages_oidc_client_id": "teddy-pages",
-    "pages_oidc_client_secret": "kept to itself",
+    "pages_oidc_client_secret": "kept-to-itself",
     "pages_public_url": "https://teddy.example",
 }
-PAGES = {"pages_command_url": "http://command:8001"}
+PAGES = {"pages_command_url": "http://command:8001", "behind_tls": True}
 
 
 def settings(side: QuerySide, **given: Any) -> QuerySettings:
@@ -26,7 +26,7 @@ def test_nobody_signs_in_at_a_provider_unless_there_is_one(side: QuerySide):
     assert settings(side).pages_oidc_issuer is None
     whole = settings(side, **PAGES, **WHOLE)
     assert whole.pages_oidc_issuer == "https://login.example/realms/teddy"
-    assert "kept to itself" not in repr(whole)
+    assert "kept-to-itself" not in repr(whole)
 
 
 def test_where_the_pages_are_may_be_said_without_a_provider(side: QuerySide):
@@ -45,6 +45,13 @@ def test_a_provider_needs_pages(side: QuerySide):
         settings(side, **WHOLE)
 
 
+def test_over_https_a_session_is_never_sent_in_clear(side: QuerySide):
+    with pytest.raises(ValidationError, match="TEDDY_BEHIND_TLS=true"):
+        settings(side, **(PAGES | WHOLE | {"behind_tls": False}))
+    here = {"pages_public_url": "http://127.0.0.1:8004", "behind_tls": False}
+    assert not settings(side, **(PAGES | WHOLE | here)).behind_tls
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -54,6 +61,8 @@ def test_a_provider_needs_pages(side: QuerySide):
         {"pages_oidc_issuer": "ftp://login.example"},
         {"pages_oidc_client_id": "two words"},
         {"pages_oidc_client_secret": ""},
+        {"pages_oidc_client_secret": "two words"},
+        {"pages_oidc_client_secret": "gehe\u00efm"},
         {"pages_public_url": "http://teddy.example"},
         {"pages_public_url": "https://teddy.example/pages"},
         {"pages_public_url": "https://teddy.example?a"},
@@ -82,3 +91,16 @@ def test_a_process_says_in_one_line_what_is_missing(
     assert capsys.readouterr().err == (
         "settings: to sign in at an OpenID provider, set TEDDY_PAGES_OIDC_CLIENT_SECRET too\n"
     )
+
+
+def test_a_secret_that_cannot_be_sent_is_refused_and_not_shown(
+    side: QuerySide, capsys: pytest.CaptureFixture[str]
+):
+    given = side.settings.model_dump(exclude_defaults=True) | PAGES | WHOLE
+    with pytest.raises(SystemExit) as ended:
+        load_settings(QuerySettings, **(given | {"pages_oidc_client_secret": "gehe\u00efm"}))
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "TEDDY_PAGES_OIDC_CLIENT_SECRET" in said
+    assert "gehe" not in said
