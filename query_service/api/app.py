@@ -90,9 +90,6 @@ LINKS: Links = {
     f"GET {CHILD}/conversations": (
         _next_page_of_child("GetChildConversations", f"{CHILD}/conversations", "."),
     ),
-    f"GET {CHILD}/audit-records": (
-        _next_page_of_child("GetChildAuditRecords", f"{CHILD}/audit-records", "."),
-    ),
     f"GET {FAMILY}/children": (
         _first("GetChildProfile", CHILD, "children"),
         _next_page_of_family("GetChildrenByParent", f"{FAMILY}/children"),
