@@ -55,8 +55,8 @@ class Analysts:
         ]
 
     async def numbers(self, request: Request, session: Session) -> Response:
-        """All of the system's numbers, and those of each day of a period. While these cannot be
-        had, the page says so and asks again by itself."""
+        """All of the system's numbers, and those of each day of a period. Where either cannot be
+        had, the page says so, and asks for the days again by itself."""
         days = _period(request)
         today = utc_now().date()
         period = {"from": str(today - timedelta(days=days - 1)), "to": str(today)}
@@ -64,13 +64,13 @@ class Analysts:
             request, session, asked("system", "analytics"), asked("system", "series", **period)
         )
         refused = self.site.refused(request, numbers)
-        if refused is not None:
+        if refused is not None and series.is_refusal:
             return refused
         page = await self._page(
             request,
             "analytics.html",
             signed_in=session,
-            numbers=numbers.content,
+            numbers=None if numbers.is_refusal else numbers.content,
             days=days,
             periods=PERIODS,
             problem=series.code if series.is_refusal else None,

@@ -60,6 +60,7 @@ GERMAN = AnalyticsTexts(
     table="Die Zahlen",
     open_as_sql="Als SQL öffnen",
     no_value="keiner",
+    not_counted="Im Moment können die Zahlen nicht gezählt werden.",
     statement="Abfrage",
     statement_help="Ein SELECT im Dialekt von DuckDB: höchstens {} Zeichen, {} s, {} MiB. Ids sind "
     "Pseudonyme, in jedem Abbild andere.",

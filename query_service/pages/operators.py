@@ -63,19 +63,20 @@ class Operators:
         ]
 
     async def console(self, request: Request, session: Session) -> Response:
-        """The state of the system as the API knows it, and of the process that answers."""
-        answers = await self.site.ask(
+        """The state of the system as the API knows it, and of the process that answers. Numbers
+        that take too long to count take nothing else away."""
+        *answers, numbers = await self.site.ask(
             request,
             session,
             asked("system", "status"),
             asked("system", "operations"),
-            asked("system", "analytics"),
             asked("cache"),
+            asked("system", "analytics"),
         )
         refused = self.site.refused(request, *answers)
         if refused is not None:
             return refused
-        status, operations, numbers, cache = (answer.content for answer in answers)
+        status, operations, cache = (answer.content for answer in answers)
         return self.site.renderer.page(
             request,
             "console.html",
@@ -83,7 +84,7 @@ class Operators:
             system=status,
             operations=operations["operations"],
             once=new_id(),
-            numbers=numbers,
+            numbers=None if numbers.is_refusal else numbers.content,
             cache=cache,
             flow=flow_of(status),
             remedies=REMEDIES,

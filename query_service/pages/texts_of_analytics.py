@@ -33,6 +33,7 @@ class AnalyticsTexts:
     table: str
     open_as_sql: str
     no_value: str
+    not_counted: str
     statement: str
     statement_help: str
     run: str
@@ -124,6 +125,7 @@ ENGLISH = AnalyticsTexts(
     table="The numbers",
     open_as_sql="Open as SQL",
     no_value="none",
+    not_counted="The numbers cannot be counted at the moment.",
     statement="Statement",
     statement_help="One SELECT in DuckDB's dialect: at most {} characters, {} s, {} MiB. Ids are "
     "pseudonyms, other ones in each snapshot.",

@@ -14,6 +14,7 @@ from query_service.pages.english import ENGLISH
 from query_service.pages.german import GERMAN
 from query_service.pages.measures import EXAMPLES
 from query_service.pages.rendering import POLICY
+from query_service.read_store.port import ReadStoreUnavailable
 from query_service.sql.measures import MEASURES
 from shared.auth.access import Principal, Role
 from tests.support.pages import PagesSide, form_token_of
@@ -127,6 +128,19 @@ async def test_what_is_shown_is_on_record_as_the_apis_own_answer(pages: PagesSid
     recorded = {record.operation: record for record in pages.side.audit.entries}
     assert recorded.keys() == {"GetSystemAnalytics", "GetSystemSeries"}
     assert {record.subject for record in recorded.values()} == {ANALYST.subject}
+
+
+async def test_the_days_stand_without_numbers_that_cannot_be_counted(
+    pages: PagesSide, monkeypatch: pytest.MonkeyPatch
+):
+    async def late() -> dict[str, int]:
+        raise ReadStoreUnavailable("late")
+
+    monkeypatch.setattr(pages.side.store, "system_counters", late)
+    page = await shown(pages, "/analytics")
+    assert page.status_code == 200
+    assert 'id="no-numbers"' in page.text
+    assert page.text.count('id="plot-') >= len(MEASURES)
 
 
 async def test_without_a_record_nothing_is_shown(pages: PagesSide):

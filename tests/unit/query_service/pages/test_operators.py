@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 from datetime import timedelta
+from functools import partial
 
 import httpx2
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from query_service.pages.operators import BROKEN, FLOW, REMEDIES
 from query_service.pages.texts_of_console import CONSOLE_ENGLISH, CONSOLE_GERMAN
 from query_service.queries.get_system_status import FindingCode
+from query_service.read_store.business_figures import BusinessFigures
 from query_service.read_store.operations import DeadLetteredChild, Operations
 from query_service.read_store.port import ReadStoreUnavailable
 from shared.auth.access import Principal, Role
@@ -101,6 +103,20 @@ async def test_while_the_read_store_is_away_the_page_says_so(
     monkeypatch.setattr(pages.side.store, "operations", away)
     page = await shown(pages)
     assert page.status_code == 503
+
+
+async def test_numbers_that_cannot_be_counted_take_nothing_else_away(
+    pages: PagesSide, monkeypatch: pytest.MonkeyPatch
+):
+    async def late(_now: object) -> BusinessFigures:
+        raise ReadStoreUnavailable("late")
+
+    monkeypatch.setattr(pages.side.store, "figures", late)
+    monkeypatch.setattr(pages.side.store, "system_counters", partial(late, None))
+    page = await shown(pages)
+    assert page.status_code == 200
+    assert CONSOLE_ENGLISH.good in page.text
+    assert 'id="no-numbers"' in page.text
 
 
 async def test_every_text_is_there_in_german(pages: PagesSide):
