@@ -60,6 +60,9 @@ class BusinessMetrics(Collector):
         except ReadStoreUnavailable as error:
             self._known = None
             log.warning("business_figures_unknown", error=str(error))
+        except Exception as error:  # noqa: BLE001 - read again soon; until then they are absent
+            self._known = None
+            log.warning("business_figures_failed", error=type(error).__name__)
 
     def collect(self) -> Iterable[Metric]:
         known = self._known
@@ -74,21 +77,27 @@ class BusinessMetrics(Collector):
             ("status",),
             {(one,): known.counters.get(f"children_{one}", 0) for one in ChildStatus},
         )
-        yield from _by_day(figures, known.at)
+        if two_days(known.at) == two_days(self._clock()):
+            yield from _by_day(figures, known.at)
         if figures.open_violations is not None:
             yield from _open_violations(figures.open_violations, known.at)
         if figures.resolutions is not None:
             yield from _resolutions(figures.resolutions)
-        yield _gauge(
-            "teddy_recent_notifications",
-            "Notifications about violations of the last 30 days, by channel and state.",
-            ("channel", "state"),
-            {
-                (channel, state): figures.deliveries.get((channel, state), 0)
-                for channel in AlertChannel
-                for state in DeliveryState
-            },
-        )
+        if figures.deliveries is not None:
+            yield _notifications(figures.deliveries)
+
+
+def _notifications(known: Mapping[tuple[str, str], int]) -> Metric:
+    return _gauge(
+        "teddy_recent_notifications",
+        "Notifications about violations of the last 30 days, by channel and state.",
+        ("channel", "state"),
+        {
+            (channel, state): known.get((channel, state), 0)
+            for channel in AlertChannel
+            for state in DeliveryState
+        },
+    )
 
 
 def _gauge(
@@ -106,6 +115,8 @@ def _by_day(figures: BusinessFigures, now: datetime) -> Iterable[Metric]:
         ("teddy_registrations", "Registrations of a UTC day.", figures.registrations),
         ("teddy_active_children", "Active children of a UTC day.", figures.active_children),
     ):
+        if counted is None:
+            continue
         yield _gauge(name, text, ("day",), {(of,): counted.get(day, 0) for of, day in days.items()})
 
 

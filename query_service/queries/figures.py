@@ -1,5 +1,6 @@
 """The figures of business as the system's analytics show them."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from pydantic import Field
@@ -10,12 +11,17 @@ from shared.events.child import AlertChannel, Severity
 from shared.read_models.deliveries import DeliveryState
 
 SECONDS_AN_HOUR = 3_600
+NOT_COUNTED = "null: not counted in time."
 
 
 class DayFigures(AnswerModel):
     day: date
-    registrations: int = Field(description="Of children who were not erased since.")
-    active_children: int = Field(description="Children of whom anything happened on this day.")
+    registrations: int | None = Field(
+        description=f"Of children who were not erased since; {NOT_COUNTED}"
+    )
+    active_children: int | None = Field(
+        description=f"Children of whom anything happened on this day; {NOT_COUNTED}"
+    )
 
 
 class ResolutionFigures(AnswerModel):
@@ -40,11 +46,15 @@ def days_of(figures: BusinessFigures, now: datetime) -> list[DayFigures]:
     return [
         DayFigures(
             day=date.fromisoformat(day),
-            registrations=figures.registrations.get(day, 0),
-            active_children=figures.active_children.get(day, 0),
+            registrations=_of_day(figures.registrations, day),
+            active_children=_of_day(figures.active_children, day),
         )
         for day in two_days(now)
     ]
+
+
+def _of_day(counted: Mapping[str, int] | None, day: str) -> int | None:
+    return None if counted is None else counted.get(day, 0)
 
 
 def open_by_severity(figures: BusinessFigures) -> dict[Severity, int] | None:
@@ -66,13 +76,16 @@ def _resolved(known: Resolutions | None) -> ResolutionFigures:
     return ResolutionFigures(resolved=known.count, within_24_hours=known.soon, average_hours=hours)
 
 
-def notifications_of(figures: BusinessFigures) -> dict[AlertChannel, NotificationFigures]:
-    return {channel: _notified(figures, channel) for channel in AlertChannel}
+def notifications_of(figures: BusinessFigures) -> dict[AlertChannel, NotificationFigures] | None:
+    known = figures.deliveries
+    return None if known is None else {one: _notified(known, one) for one in AlertChannel}
 
 
-def _notified(figures: BusinessFigures, channel: AlertChannel) -> NotificationFigures:
+def _notified(
+    deliveries: Mapping[tuple[str, str], int], channel: AlertChannel
+) -> NotificationFigures:
     delivered, failed, pending = (
-        figures.deliveries.get((channel, state), 0)
+        deliveries.get((channel, state), 0)
         for state in (DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.PENDING)
     )
     ended = delivered + failed

@@ -10,6 +10,7 @@ from pydantic import Field
 from query_service.cache.entries import EVERYTHING, Tag
 from query_service.queries.answers import AnswerModel, average
 from query_service.queries.figures import (
+    NOT_COUNTED,
     DayFigures,
     NotificationFigures,
     ResolutionFigures,
@@ -30,7 +31,10 @@ from shared.read_models.documents import ChildStatus, EngagementLevel, SafetySta
 TTL_WHILE_PENDING = 60.0
 """Seconds that an answer is kept at most which counts a notification under way."""
 
-UNKNOWN = "null while the read models are those of projections before 7."
+TTL_WHILE_INCOMPLETE = 30.0
+"""As long, where something could not be counted."""
+
+UNKNOWN = "null: not counted in time, or the read models are those of projections before 7."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,9 @@ class SystemAnalytics(AnswerModel):
     resolutions_by_severity: dict[Severity, ResolutionFigures] | None = Field(
         description=f"Of violations resolved in the last 30 days; {UNKNOWN}"
     )
-    notifications: dict[AlertChannel, NotificationFigures] = Field(
+    notifications: dict[AlertChannel, NotificationFigures] | None = Field(
         description="Channel to what became of the notifications about violations of the last 30 "
-        "days."
+        f"days; {NOT_COUNTED}"
     )
 
 
@@ -93,8 +97,10 @@ class GetSystemAnalyticsHandler:
         figures = await self.store.figures(now)
         content = _analytics(Counter(await self.store.system_counters()), figures, now)
         # what becomes of a notification drops no answer
-        pending = any(state == DeliveryState.PENDING for _, state in figures.deliveries)
+        pending = any(state == DeliveryState.PENDING for _, state in figures.deliveries or ())
         ttl = TTL_WHILE_PENDING if pending else self.ttl
+        if not figures.is_whole:
+            ttl = min(ttl, TTL_WHILE_INCOMPLETE)
         return Answer(content, children=(), ttl=ttl)
 
 

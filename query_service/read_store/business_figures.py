@@ -36,13 +36,24 @@ class BusinessFigures:
     """`registrations` (without erased children) and `active_children` by UTC day (ISO): of today
     and yesterday. By severity: `open_violations`, and `resolutions` of RECENT; None while the
     read models are of projections before VIOLATIONS_APART. `deliveries`, by channel and state, of
-    alerts raised in RECENT. What there is none of is missing."""
+    alerts raised in RECENT. What there is none of is missing; what could not be counted in time is
+    None."""
 
-    registrations: Mapping[str, int] = field(default_factory=dict)
-    active_children: Mapping[str, int] = field(default_factory=dict)
+    registrations: Mapping[str, int] | None = field(default_factory=dict)
+    active_children: Mapping[str, int] | None = field(default_factory=dict)
     open_violations: Mapping[str, OpenViolations] | None = None
     resolutions: Mapping[str, Resolutions] | None = None
-    deliveries: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    deliveries: Mapping[tuple[str, str], int] | None = field(default_factory=dict)
+
+    @property
+    def is_whole(self) -> bool:
+        return None not in (
+            self.registrations,
+            self.active_children,
+            self.open_violations,
+            self.resolutions,
+            self.deliveries,
+        )
 
 
 def two_days(now: datetime) -> tuple[str, str]:

@@ -116,9 +116,9 @@ async def store(
 async def test_each_figure_is_counted_where_it_is(store: tuple[int, ReadModelDatabase]) -> None:
     projections, models = store
     found = await models.figures(NOON)
-    assert dict(found.registrations) == {"2026-11-22": 2, "2026-11-23": 1}
-    assert dict(found.active_children) == {"2026-11-22": 2, "2026-11-23": 1}
-    assert dict(found.deliveries) == {
+    assert found.registrations == {"2026-11-22": 2, "2026-11-23": 1}
+    assert found.active_children == {"2026-11-22": 2, "2026-11-23": 1}
+    assert found.deliveries == {
         ("email", "delivered"): 2,
         ("email", "failed"): 1,
         ("in_app", "pending"): 1,
@@ -145,8 +145,8 @@ async def test_nothing_at_all_is_nothing(place: Place | None) -> None:
         live = LiveGeneration(mongo.database(place.database), lambda: 0.0, lambda: None)
         found = await MongoReadModels(mongo.database(place.database), live).figures(NOON)
         await mongo.close()
-    assert (dict(found.registrations), dict(found.active_children)) == ({}, {})
-    assert dict(found.deliveries) == {}
+    assert (found.registrations, found.active_children) == ({}, {})
+    assert found.deliveries == {}
     assert not found.open_violations
     assert not found.resolutions
 
@@ -187,7 +187,8 @@ async def test_what_is_counted_by_period_is_read_from_its_index_alone(
     async def explained(collection: Collection, pipeline: Any, **options: Any) -> Any:
         assert options["maxTimeMS"] > 0
         command = {"aggregate": collection.name, "pipeline": list(pipeline), "cursor": {}}
-        read[collection.name] = await examined(crowded, command)
+        if "outcome" not in pipeline[0]["$match"]:
+            read[collection.name] = await examined(crowded, command)
         nothing: list[Any] = []
         for one in nothing:
             yield one
@@ -197,7 +198,7 @@ async def test_what_is_counted_by_period_is_read_from_its_index_alone(
     live = LiveGeneration(crowded, lambda: 0.0, lambda: None)
     # when
     await MongoReadModels(crowded, live).figures(NOON)
-    # then: of violations the resolved ones are asked for last
+    # then: those that are open have no period
     days = LIVE.collection_name(Model.ACTIVITY)
     read[days] = await examined(crowded, {"count": days, "query": {"day": "2026-11-22"}})
     for name in (days, LIVE.collection_name(Model.VIOLATIONS), "deliveries"):

@@ -133,8 +133,8 @@ async def test_figures_stand_after_a_rebuild_and_without_who_is_erased(
     # given
     first, second = FIRST.isoformat(), SECOND.isoformat()
     found = await figures_of(side)
-    assert dict(found.registrations) == {first: 2}
-    assert dict(found.active_children) == {first: 1, second: 1}
+    assert found.registrations == {first: 2}
+    assert found.active_children == {first: 1, second: 1}
     assert found.open_violations == {
         "low": OpenViolations(1, later(3)),
         "high": OpenViolations(1, later(A_DAY_LATER + 2)),
@@ -151,7 +151,7 @@ async def test_figures_stand_after_a_rebuild_and_without_who_is_erased(
     # when
     await side.workers.project(await side.happened(erased()))
     left = await figures_of(side)
-    assert dict(left.registrations) == {first: 1}
-    assert dict(left.active_children) == {second: 1}
+    assert left.registrations == {first: 1}
+    assert left.active_children == {second: 1}
     assert left.open_violations == {"high": OpenViolations(1, later(A_DAY_LATER + 2))}
     assert left.resolutions == {}

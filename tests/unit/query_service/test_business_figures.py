@@ -1,22 +1,26 @@
 """The figures of business in the system's analytics, and at /metrics."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pymongo.errors import ExecutionTimeout
 
 from query_service.business_metrics import OLDEST
 from query_service.queries.get_system_analytics import (
+    TTL_WHILE_INCOMPLETE,
     TTL_WHILE_PENDING,
     GetSystemAnalytics,
     GetSystemAnalyticsHandler,
 )
 from query_service.queries.visible_children import Scope
 from query_service.read_store.business_figures import BusinessFigures
+from query_service.read_store.figures_in_mongo import FiguresInMongo
 from query_service.read_store.port import ReadStoreUnavailable
 from shared.read_models.deliveries import DeliveryDocument, delivery_of
+from shared.read_models.generations import Generation, KeptGeneration
 from tests.support.query_side import ANALYST, QuerySide
 from tests.support.read_model_builders import NOON, alert_document, system_document, violation
 
@@ -164,6 +168,68 @@ async def test_without_a_read_store_there_are_none(
         assert await metrics_of(busy) == {}
     # when it is back
     assert len(await metrics_of(busy)) == len(BUSINESS)
+
+
+async def test_a_figure_that_is_not_counted_in_time_takes_no_other_away(
+    busy: QuerySide, monkeypatch: pytest.MonkeyPatch
+):
+    async def late(_now: object) -> BusinessFigures:
+        return BusinessFigures(
+            registrations=None, active_children={"2026-11-23": 2}, deliveries=None
+        )
+
+    monkeypatch.setattr(busy.store, "figures", late)
+    handler = GetSystemAnalyticsHandler(busy.store, lambda: NOON, 900)
+    answer = await handler.handle(GetSystemAnalytics(), Scope.of(ANALYST, "GetSystemAnalytics"))
+    assert answer.ttl == TTL_WHILE_INCOMPLETE
+    found = answer.content.model_dump(mode="json")
+    assert found["days"][1] == {"day": "2026-11-23", "registrations": None, "active_children": 2}
+    assert found["notifications"] is None
+    assert found["children"]["active"] == 2
+    assert (await metrics_of(busy)).keys() == {"teddy_children", "teddy_active_children"}
+
+
+class SlowDatabase:
+    """Of MongoDB: whatever is a pipeline runs out of time, what is a command does not."""
+
+    def __getitem__(self, _name: str) -> "SlowDatabase":
+        return self
+
+    async def aggregate(self, _pipeline: object, **_options: object) -> None:
+        raise ExecutionTimeout("operation exceeded time limit")
+
+    async def command(self, *_what: object, **_how: object) -> dict[str, int]:
+        return {"n": 3}
+
+
+async def test_each_question_to_mongodb_has_its_own_limit():
+    counted = FiguresInMongo(cast(Any, SlowDatabase()), KeptGeneration(Generation(1), 7), 10)
+    found = await counted.read(NOON)
+    assert found.active_children == {"2026-11-22": 3, "2026-11-23": 3}
+    assert (found.registrations, found.deliveries) == (None, None)
+    assert (found.open_violations, found.resolutions) == (None, None)
+
+
+async def test_a_reading_that_fails_for_whatever_reason_is_not_the_last(
+    busy: QuerySide, monkeypatch: pytest.MonkeyPatch
+):
+    async def broken(_now: object) -> BusinessFigures:
+        raise KeyError("at")
+
+    with monkeypatch.context() as held:
+        held.setattr(busy.store, "figures", broken)
+        assert await metrics_of(busy) == {}
+    assert len(await metrics_of(busy)) == len(BUSINESS)
+
+
+async def test_after_midnight_yesterdays_numbers_are_not_shown_as_todays(busy: QuerySide):
+    busy.now = datetime(2026, 11, 23, 23, 59, 30, tzinfo=UTC)
+    assert len(await metrics_of(busy)) == len(BUSINESS)
+    busy.now += timedelta(seconds=31)
+    assert set(BUSINESS) - (await shown(busy)).keys() == {
+        "teddy_registrations",
+        "teddy_active_children",
+    }
 
 
 async def test_what_nobody_read_again_is_not_shown_for_ever(busy: QuerySide):
