@@ -10,11 +10,14 @@ from datetime import date, datetime
 from typing import Any
 
 import orjson
+import structlog
 
 from query_service.sql.measures import every_day
 from query_service.sql.runner import SqlExceeded, SqlFormat, SqlRunner, TooManyStatements
 
 KEPT_SECONDS = 30.0
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class DailySeries:
         asked_at = self.monotonic()
         try:
             found = await self.runner.run(every_day(), SqlFormat.JSON)
-        except SqlExceeded:  # by a machine that is busy: the caller could ask for nothing less
+        except SqlExceeded as error:  # the caller could ask for nothing less
+            log.warning("daily_series_exceeded", what=error.what, most=error.most)
             raise TooManyStatements from None
         names = [column["name"] for column in found.columns]
         rows = (dict(zip(names, row, strict=True)) for row in orjson.loads(found.body))

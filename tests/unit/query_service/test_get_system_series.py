@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from query_service.queries.get_system_series import GetSystemSeries
 from query_service.sql.daily import KEPT_SECONDS, DailySeries
@@ -163,11 +164,14 @@ async def test_a_statement_that_fails_is_asked_again_and_blames_nobody():
     engine.free.set()
     engine.error = SqlExceeded("time", "10 s")
     series = DailySeries(engine, lambda: 0.0)
-    with pytest.raises(TooManyStatements):
+    with pytest.raises(TooManyStatements), capture_logs() as logs:
         await series.known()
     engine.error = None
     assert (await series.known()).days
     assert engine.statements == 2
+    assert {"event": "daily_series_exceeded", "what": "time", "most": "10 s"}.items() <= logs[
+        0
+    ].items()
 
 
 async def test_what_nobody_waits_for_any_more_ends_with_the_process():
