@@ -75,6 +75,13 @@ class Ended:
     outcome: str
     at: datetime
 
+    def as_document(self) -> Document:
+        return {"state": self.state, "outcome": self.outcome, "ended_at": self.at}
+
+    @staticmethod
+    def of(document: Document) -> "Ended":
+        return Ended(OperationState(document["state"]), document["outcome"], document["ended_at"])
+
 
 class OperationRequests(Protocol):
     """Every coroutine raises StoreUnavailable."""
@@ -123,12 +130,7 @@ class MongoOperationRequests:
         return [_from_document(document) for document in found]
 
     async def end(self, operation_id: str, ended: Ended) -> None:
-        change = {
-            "open": False,
-            "state": ended.state,
-            "outcome": ended.outcome,
-            "ended_at": ended.at,
-        }
+        change = {"open": False, **ended.as_document()}
         async with within(self._timeout):
             await self._requests.update_one({"_id": operation_id, "open": True}, {"$set": change})
 
@@ -136,7 +138,7 @@ class MongoOperationRequests:
         wanted = {"_id": {"$in": list(operation_ids)}}
         async with within(self._timeout):
             found = await self._requests.find(wanted).to_list(None)
-        return {one["_id"]: None if one["open"] else _ended(one) for one in found}
+        return {one["_id"]: None if one["open"] else Ended.of(one) for one in found}
 
 
 async def ensure_operation_indexes(database: Database) -> None:
@@ -165,11 +167,6 @@ def _to_document(request: OperationRequest) -> Document:
         "child_ids": None if request.child_ids is None else list(request.child_ids),
         "from_store": request.from_store,
     }
-
-
-def _ended(document: Document) -> Ended:
-    state = OperationState(document["state"])
-    return Ended(state, document["outcome"], document["ended_at"])
 
 
 def _from_document(document: Document) -> OperationRequest:

@@ -20,7 +20,7 @@ from command_service.child.commands import RegisterChild
 from command_service.child.decider import in_normal_form
 from command_service.child.errors import CommandRefused
 from command_service.child.state import Child
-from shared.audit.record import AuditRecord, AuditTrail, AuditUnavailable, children_of, under_way
+from shared.audit.record import AuditTrail, AuditUnavailable, record_of, under_way
 from shared.auth.access import Principal, Relation, refusal_of, relation_of
 from shared.clock import Clock
 from shared.event_store.envelope import StreamPosition
@@ -218,16 +218,15 @@ class Observer:
         request = under_way.get()
         if request is not None:
             request.recorded = True
-        entry = AuditRecord(
-            at=self._clock(),
-            subject=context.principal.on_record,
-            role=context.principal.role.value,
-            operation=type(command).__name__,
-            outcome=outcome,
-            address=request.address if request else "",
-            correlation_id=context.correlation_id,
-            children=children_of([command.child_id]),
-            anchor=anchor,
+        name, children = type(command).__name__, (command.child_id,)
+        entry = record_of(
+            context.principal,
+            name,
+            outcome,
+            self._clock(),
+            context.correlation_id,
+            children,
+            anchor,
         )
         with suppress(AuditUnavailable):  # it has happened; the trail counts what it misses
             self._trail.note(entry)

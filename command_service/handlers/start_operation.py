@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from command_service.bus.command_bus import CommandContext
 from command_service.bus.errors import IdempotencyKeyReused, OperationRunning
-from shared.audit.record import AuditRecord, AuditTrail, AuditUnavailable, children_of, under_way
+from shared.audit.record import AuditTrail, AuditUnavailable, children_of, record_of, under_way
 from shared.clock import Clock
 from shared.operations import OperationKind, OperationRequest, OperationRequests
 
@@ -43,15 +43,13 @@ class OperationStarter:
         request = under_way.get()
         if request is not None:
             request.recorded = True
-        entry = AuditRecord(
-            at=self.clock(),
-            subject=context.principal.on_record,
-            role=context.principal.role.value,
-            operation=NAMES[wanted.kind],
-            outcome=outcome,
-            address=request.address if request else "",
-            correlation_id=context.correlation_id,
-            children=children_of(wanted.child_ids or ()),
+        entry = record_of(
+            context.principal,
+            NAMES[wanted.kind],
+            outcome,
+            self.clock(),
+            context.correlation_id,
+            wanted.child_ids or (),
         )
         with suppress(AuditUnavailable):  # it is kept, with who asked; the trail counts its misses
             self.trail.note(entry)

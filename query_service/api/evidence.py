@@ -9,7 +9,7 @@ from query_service.api.exports import READER_SECONDS
 from shared.audit.block_check import Report
 from shared.audit.bundle import NoEvidence, NotSignedYet, as_file, collect
 from shared.audit.recent_heads import TooManyHeads
-from shared.audit.record import AuditRecord, AuditTrail, children_of, under_way
+from shared.audit.record import AuditTrail, record_of
 from shared.audit.signed_trail import OpenSignedTrail
 from shared.auth.access import Principal
 from shared.clock import Clock
@@ -25,7 +25,6 @@ MOST_SECONDS = 30.0
 
 MOST_HEADS = 50_000
 """Kept in memory meanwhile, in about 200 MB: what two processes sign in 17 days."""
-
 
 SENDING_SECONDS = 120.0
 """For the whole file: as long as one reader takes it, nobody else gets any of this process."""
@@ -78,18 +77,9 @@ class Evidence:
 
     async def put_on_record(self, asker: Principal, child_id: str, correlation_id: str) -> None:
         """Raises AuditUnavailable: then nothing may be read."""
-        request = under_way.get()
+        at = self.clock()
         await self.record.record(
-            AuditRecord(
-                at=self.clock(),
-                subject=asker.on_record,
-                role=asker.role.value,
-                operation=OPERATION,
-                outcome=BEGUN,
-                address=request.address if request is not None else "",
-                correlation_id=correlation_id,
-                children=children_of([child_id]),
-            )
+            record_of(asker, OPERATION, BEGUN, at, correlation_id, (child_id,))
         )
 
     async def file(self, child_id: str, violation_id: str) -> bytes:

@@ -87,7 +87,7 @@ class ProviderSignIn:
         can sign a reader in anew, or put an end to what this browser began."""
         back = own_page(request.query_params.get(BACK))
         if request.headers.get("sec-fetch-site") in OTHER_SITES:
-            return led_to(_to_sign_in(back))
+            return led_to(_to(SIGN_IN, back))
         try:
             url, begun = await self._provider.begin(back)
         except ProviderAway as error:
@@ -185,17 +185,17 @@ def own_page(path: str | None) -> str:
 
 def wanted(request: Request) -> str:
     """The page to sign in on, for who wanted `request`'s page."""
-    return _to_sign_in(own_page(request.url.path) if request.method == "GET" else "/")
-
-
-def _to_sign_in(page: str) -> str:
-    return SIGN_IN if page == "/" else with_parameters(SIGN_IN, (BACK, page))
+    return _to(SIGN_IN, own_page(request.url.path) if request.method == "GET" else "/")
 
 
 def link(request: Request) -> str:
     """From the page to sign in on to the provider."""
-    page = own_page(request.query_params.get(BACK))
-    return AT_PROVIDER if page == "/" else with_parameters(AT_PROVIDER, (BACK, page))
+    return _to(AT_PROVIDER, own_page(request.query_params.get(BACK)))
+
+
+def _to(address: str, page: str) -> str:
+    """`address`, which is told that the reader wants `page` then."""
+    return address if page == "/" else with_parameters(address, (BACK, page))
 
 
 def _next_page(begun: Begun, session: Session) -> str:

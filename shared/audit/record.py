@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from shared.auth.access import is_uuid
+from shared.auth.access import Principal, is_uuid
 from shared.clock import iso
 from shared.event_store.envelope import StreamPosition
 from shared.event_store.port import StoreUnavailable
@@ -124,6 +124,30 @@ class AuditedRequest:
 
 under_way: ContextVar[AuditedRequest | None] = ContextVar("audited_request", default=None)
 """The request that the calling task works on; None outside of HTTP."""
+
+
+def record_of(
+    principal: Principal,
+    operation: str,
+    outcome: str,
+    at: datetime,
+    correlation_id: str,
+    children: Iterable[str],
+    anchor: StreamPosition | None = None,
+) -> AuditRecord:
+    """Of what `principal` did, from the address of the request under way."""
+    request = under_way.get()
+    return AuditRecord(
+        at=at,
+        subject=principal.on_record,
+        role=principal.role.value,
+        operation=operation,
+        outcome=outcome,
+        address=request.address if request else "",
+        correlation_id=correlation_id,
+        children=children_of(children),
+        anchor=anchor,
+    )
 
 
 def audit_as(operation: str, children: Iterable[str], tables: Iterable[str] = ()) -> None:

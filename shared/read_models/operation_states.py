@@ -86,16 +86,14 @@ class OperationStates:
         await self._operations.update_one({"_id": operation_id, **OPEN}, change)
 
     async def end(self, operation_id: str, ended: Ended) -> None:
-        change = {"state": ended.state, "outcome": ended.outcome, "ended_at": ended.at}
-        await self._operations.update_one({"_id": operation_id, **OPEN}, {"$set": change})
+        change = {"$set": ended.as_document()}
+        await self._operations.update_one({"_id": operation_id, **OPEN}, change)
 
     async def ended(self, operation_id: str) -> Ended | None:
         """How it did, where that is known."""
         ended = {"state": {"$in": [OperationState.DONE, OperationState.FAILED]}}
         found = await self._operations.find_one({"_id": operation_id, **ended})
-        if found is None:
-            return None
-        return Ended(OperationState(found["state"]), found["outcome"], found["ended_at"])
+        return None if found is None else Ended.of(found)
 
 
 async def newest_operations(database: Database, limit: int) -> list[OperationStanding]:
