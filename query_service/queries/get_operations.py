@@ -1,6 +1,6 @@
 """GetOperations: what administrators asked the workers to do, and how far it is."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from pydantic import Field
 
@@ -44,19 +44,5 @@ class GetOperationsHandler:
 
     async def handle(self, _query: GetOperations, _scope: Scope) -> Answer:
         known = await self.store.started_operations(MOST)
-        operations = [
-            OperationStatus(
-                operation_id=one.operation_id,
-                kind=one.kind,
-                requested_by=one.requested_by,
-                requested_at=one.requested_at,
-                state=one.state,
-                started_at=one.started_at,
-                ended_at=one.ended_at,
-                done=one.done,
-                total=one.total,
-                outcome=one.outcome,
-            )
-            for one in known
-        ]
+        operations = [OperationStatus.model_validate(asdict(one)) for one in known]
         return Answer(Operations(operations=operations), ())
