@@ -198,7 +198,8 @@ def get_alerts(parent_id: ParentId, page: Annotated[Page, Query()]) -> GetAlerts
 )
 async def follow_family(request: Request, parent_id: ParentId) -> EventStream:
     """Server-sent events: `alert` (an alert was raised) and `change` (a child's read models
-    reached a version). A stream ends with its token, and when events may have been missed:
+    reached a version). It begins with the changes of the last seconds, which may have come after
+    its reader last read. A stream ends with its token, and when events may have been missed:
     connect again and read the alerts and the dashboard anew."""
     edge, asker = edge_of(request), principal_of(request)
     if not Scope.of(asker, "FollowFamily").may_see_parent(parent_id):

@@ -11,6 +11,7 @@ import orjson
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from query_service.api.recent_changes import RecentChanges
 from shared.auth.access import Principal
 from shared.read_models.notices import AlertNotice, ChangeNotice
 
@@ -90,6 +91,7 @@ class Streams:
     max_per_reader: int = MOST_OPEN
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     life_seconds: float = STREAM_SECONDS
+    recent: RecentChanges = field(default_factory=RecentChanges)
     _by_parent: dict[str, set[Stream]] = field(default_factory=dict, init=False)
     _open_of: Counter[Principal] = field(default_factory=Counter, init=False)
     _closed: bool = field(default=False, init=False)
@@ -106,9 +108,11 @@ class Streams:
         return slot
 
     async def follow(self, parent_id: str, grant: Grant) -> AsyncIterator[bytes]:
-        """The events of the parent's children as they happen, heartbeats in between, for as long as
-        the grant holds."""
+        """The changes of the last seconds, then the events of the parent's children as they happen,
+        heartbeats in between, for as long as the grant holds."""
         stream = Stream()
+        for notice in self.recent.of_family(parent_id)[:MOST_WAITING]:
+            stream.send(_event(notice))
         self._by_parent.setdefault(parent_id, set()).add(stream)
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + min(self.life_seconds, grant.seconds_left)
@@ -126,6 +130,8 @@ class Streams:
             self._forget(parent_id, stream)
 
     def received(self, notice: ChangeNotice | AlertNotice) -> None:
+        if isinstance(notice, ChangeNotice):
+            self.recent.received(notice)
         streams = self._by_parent.get(notice.parent_id)
         if not streams:
             return

@@ -77,13 +77,12 @@ class Site:
     sessions: Sessions
 
     async def ask(self, request: Request, session: Session, *wanted: Asked) -> list[ApiAnswer]:
-        """All of it, at once; the first waits for what its reader wrote."""
-        first, *others = wanted
-        answer = await self.api.ask(request, session.token, first, seen_by(request))
-        return [
-            answer,
-            *await asyncio.gather(*(self.api.ask(request, session.token, one) for one in others)),
-        ]
+        """All of it, at once, with what its reader wrote: an answer without it, from a cache that
+        was not yet told, would stay on a page that shows the rest."""
+        seen = seen_by(request)
+        return await asyncio.gather(
+            *(self.api.ask(request, session.token, one, seen) for one in wanted)
+        )
 
     def refused(self, request: Request, *answers: ApiAnswer) -> Response | None:
         """What to show instead, where one of the answers is a refusal."""

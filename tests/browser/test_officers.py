@@ -35,6 +35,12 @@ async def begin(family: Family, context: BrowserContext) -> Page:
     return page
 
 
+async def follow(page: Page, violation: str) -> None:
+    """From the queue, once the incident is in it, to its child's page."""
+    await page.locator(f"#violation-{violation}").get_by_role("link").click(timeout=SOON)
+    await page.wait_for_url("**/safety/children/*")
+
+
 async def reported(family: Family, severity: str = "critical") -> tuple[str, str]:
     """A child, and an incident that its bear reported."""
     child, bear = await family.child("Jonas Weiss", 9)
@@ -86,7 +92,7 @@ async def test_what_is_written_stays_while_the_page_is_brought_up_to_date(
     # given a form that somebody writes in
     child, violation = await reported(family)
     page = await begin(family, context)
-    await page.goto(f"{page.url}/children/{child}")
+    await follow(page, violation)
     form = page.locator(f"#resolve-{violation}")
     await form.locator("summary").click()
     await form.get_by_label("Note").press_sequentially("I am wri")
@@ -123,10 +129,10 @@ async def test_of_two_who_take_an_incident_at_once_one_has_it(
     # given a page that was left open, and does not follow
     child, violation = await reported(family)
     page = await begin(family, context)
-    await page.goto(f"{page.url}/children/{child}")
+    await context.route("**/stream", lambda _: None)
+    await follow(page, violation)
     take = page.locator(f"#violation-{violation}").get_by_role("button", name="Take it")
     await expect(take).to_be_visible()
-    await context.route("**/stream", lambda route: route.abort())
     # when
     officer = await family.client(Role.SAFETY_OFFICER, "officer-2")
     await officer.assign_safety_violation(child, violation, "officer-2", instead_of=None)
@@ -141,7 +147,7 @@ async def test_who_comes_too_late_is_told_why(family: Family, context: BrowserCo
     # given
     child, violation = await reported(family)
     page = await begin(family, context)
-    await page.goto(f"{page.url}/children/{child}")
+    await follow(page, violation)
     form = page.locator(f"#resolve-{violation}")
     await form.locator("summary").click()
     await form.get_by_label("Outcome").select_option("false_positive")
@@ -161,8 +167,7 @@ async def test_who_looked_is_listed_and_the_evidence_is_a_file_that_verifies(
     # given an incident, and an officer who looks at the child
     child, violation = await reported(family)
     page = await begin(family, context)
-    await page.get_by_role("link", name="Jonas Weiss").first.wait_for(timeout=SOON)
-    await page.goto(f"{page.url}/children/{child}")
+    await follow(page, violation)
     # when
     await page.get_by_role("link", name="Who looked at this child").click()
     # then
@@ -193,11 +198,12 @@ async def test_who_looked_is_listed_and_the_evidence_is_a_file_that_verifies(
 async def _unless_late(
     page: Page, evidence: Locator, download: Callable[[], Awaitable[Path | None]]
 ) -> Path | None:
-    """None while the page says that nothing is signed yet."""
+    """None while a page says that nothing is signed yet: that of who looked at the child."""
     try:
         return await download()
     except PlaywrightTimeout:
         await expect(page.get_by_role("alert")).to_contain_text("signed about once a minute")
+        await page.get_by_role("link", name="The child").click()
         await evidence.locator("summary").click()
         return None
 

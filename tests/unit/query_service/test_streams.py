@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from query_service.api.recent_changes import RECENT_SECONDS, RecentChanges
 from query_service.api.streams import HEARTBEAT, MOST_WAITING, OPENING, Streams, TooManyStreams
 from shared.auth.access import Principal, Role
 from shared.read_models.notices import AlertNotice, ChangeNotice
@@ -151,3 +152,31 @@ async def test_nothing_is_sent_to_whom_a_token_no_longer_lets_in(heartbeat_secon
         streams.received(CHANGE)
     # then
     assert [event async for event in events] == []
+
+
+async def test_who_opens_a_stream_is_told_of_the_last_changes_which_it_may_not_have_read():
+    # given
+    now = 100.0
+    streams = Streams(recent=RecentChanges(clock=lambda: now))
+    for child, version in (("lena", 2), ("leo", 1), ("lena", 3)):
+        streams.received(ChangeNotice(child, "weiss", version))
+    streams.received(ChangeNotice("kim", "braun", 1))
+    streams.received(ALERT)
+    # when
+    now += RECENT_SECONDS
+    events = await opened(streams, "weiss")
+    # then
+    assert await anext(events) == b'event: change\ndata: {"child_id":"lena","version":3}\n\n'
+    assert await anext(events) == b'event: change\ndata: {"child_id":"leo","version":1}\n\n'
+    # when
+    now += 1
+    # then
+    assert streams.recent.of_family("weiss") == []
+    assert streams.recent.of_family("braun") == []
+
+
+def test_of_the_last_changes_only_so_many_are_kept():
+    recent = RecentChanges(most=2)
+    for child in ("lena", "leo", "kim"):
+        recent.received(ChangeNotice(child, "weiss", 1))
+    assert [notice.child_id for notice in recent.of_family("weiss")] == ["leo", "kim"]

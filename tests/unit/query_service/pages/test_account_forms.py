@@ -160,6 +160,33 @@ async def test_when_the_child_has_moved_on_the_same_form_is_another_command(
     assert first != second
 
 
+async def test_all_of_a_page_shows_what_its_reader_wrote_though_no_notice_came_yet(
+    pages: PagesSide, side: QuerySide, browser: httpx2.AsyncClient
+):
+    # given answers that are kept
+    side.report(LENA)
+    fields = await fields_of(browser, "alert-policy")
+    assert '<option value="high" selected>' in (await browser.get(PAGE)).text
+
+    # when a change is projected whose notice is still on its way
+    def changed() -> httpx2.Response:
+        side.store.children[LENA]["version"] = 8
+        side.store.safety_documents[LENA]["alert_policy"] = {
+            "threshold": "medium",
+            "count": 5,
+            "window_hours": 48,
+            "channels": ["in_app"],
+        }
+        seen = side.service.edge.tokens.issue(LENA, 8)
+        return httpx2.Response(200, json={}, headers={"Consistency-Token": seen})
+
+    pages.commands.answer = changed
+    _, page = await send(browser, "alert-policy", fields | POLICY)
+    # then
+    assert '<option value="medium" selected>' in page
+    assert '<option value="high" selected>' not in page
+
+
 async def test_a_form_with_other_content_is_another_command(
     pages: PagesSide, browser: httpx2.AsyncClient
 ):
