@@ -100,6 +100,11 @@ FINISH_SECONDS = 6
 """How long accepted requests may take after SIGTERM. Closing the stores comes after it, so that all
 is over within the usual grace of 10 s."""
 
+IDLE_SECONDS = 150
+"""How long a connection without a request is kept, unless there is need of room: longer than usual
+clients and proxies keep one (5 s to 2 min), so that they close it and not the server, just when the
+next request is on its way."""
+
 MOST_OPEN_FILES = 65_536
 
 Main = Callable[[asyncio.Event], Awaitable[None]]
@@ -157,6 +162,7 @@ async def serving(
             log_config=None,
             server_header=False,
             proxy_headers=False,  # see shared/http/request_context.py
+            timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=FINISH_SECONDS,
         )
     )

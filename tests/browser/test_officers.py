@@ -165,7 +165,7 @@ async def test_who_looked_is_listed_and_the_evidence_is_a_file_that_verifies(
     family: Family, context: BrowserContext, tmp_path: Path
 ):
     # given an incident, and an officer who looks at the child
-    child, violation = await reported(family)
+    _child, violation = await reported(family)
     page = await begin(family, context)
     await follow(page, violation)
     # when

@@ -11,7 +11,7 @@ import pytest
 from deploy.local.plans import free_port
 from shared.http.connections import MOST_PIPELINED
 from shared.http.request_context import networks_of, with_callers_address
-from shared.http.serving import serving
+from shared.http.serving import IDLE_SECONDS, serving
 from shared.http.settings import Bounds
 from tests.support.command_side import MOTHER, CommandSide
 from tests.support.consents import CONSENTS
@@ -167,6 +167,25 @@ async def test_a_kept_connection_makes_room_without_an_answer_that_nobody_asked_
     assert await reader.read() == b""
     for writer in (kept, silent):
         writer.close()
+
+
+async def test_an_idle_connection_is_kept_for_longer_than_clients_keep_one(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    # given
+    usual_proxies = 120
+    assert usual_proxies < IDLE_SECONDS
+    monkeypatch.setattr("shared.http.serving.IDLE_SECONDS", 0.05)
+    port = free_port(None)
+    async with serving(CommandSide().app, HOST, port):
+        await until(lambda: listens((HOST, port)))
+        # when
+        reader, kept = await asyncio.open_connection(HOST, port)
+        kept.write(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+        await reader.readuntil(b'{"status":"live"}')
+        # then
+        assert await reader.read() == b""
+        kept.close()
 
 
 async def test_who_comes_too_many_is_answered_at_once_and_heard_later(
