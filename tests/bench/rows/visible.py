@@ -1,15 +1,19 @@
-"""From the answer to a command until the read models show it, at 500 commands a second."""
+"""From the answer to a command until the read models show it, at 100 and at 500 commands a second,
+and where on its way an event waits."""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
 
 import uvloop
 from pymongo import AsyncMongoClient
 
+from tests.bench import hops
+from tests.bench.hops import Moments
 from tests.bench.load_generator import Broken
 from tests.bench.people import Bear, talking_bears, versions
 from tests.bench.plots import Plot
@@ -17,48 +21,90 @@ from tests.bench.results import Result
 from tests.bench.system import CHILDREN, System
 from tests.bench.world import World
 
-RATE, BEARS = 500, 100
-EVERY_SECONDS = BEARS / RATE
+RATES, BEARS = (100, 500), 100
+WITH_GOALS = 500
+MESSAGES = 10
+"""Of each bear, at the rate of one message a second of each."""
+
 SHOWN = (50, 75, 90, 95, 99)
 SHOW_SECONDS = 30.0
 LENGTH = b"content-length: "
 
-Moments = dict[tuple[str, int], float]
-"""By child and version."""
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`first`: by `time.perf_counter`; `every` so many seconds."""
+
+    messages: int
+    first: float
+    every: float
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """In seconds: of each command in all, and the median of each hop."""
+
+    waits: Sequence[float]
+    hops: Mapping[str, float]
+
+    def percentile(self, percent: int) -> float:
+        return quantiles(self.waits, n=100)[percent - 1]
 
 
 def measure(world: World, rounds: int) -> Sequence[Result]:
-    done = [_round(world) for _ in range(rounds)]
-    percentiles = {
-        percent: median(_percentile(one, percent) for one in done) * 1_000 for percent in SHOWN
-    }
+    found = {rate: [_round(world, rate) for _ in range(rounds)] for rate in RATES}
+    percentiles = {rate: _percentiles(done) for rate, done in found.items()}
     world.plots.append(
         Plot(
-            title=f"From acknowledged to visible at {RATE} commands a second",
+            title="From acknowledged to visible, by percentile",
             x=[f"p{percent}" for percent in SHOWN],
             y="milliseconds",
-            lines={"wait": [round(value, 1) for value in percentiles.values()]},
+            lines={
+                f"{rate} commands a second": [round(shown[percent], 1) for percent in SHOWN]
+                for rate, shown in percentiles.items()
+            },
         )
     )
-    name = f"acknowledged to visible at {RATE} commands/s"
     return [
-        Result(name=f"{name}, p50", value=percentiles[50], unit="ms", goal=30, at_most=True),
-        Result(name=f"{name}, p99", value=percentiles[99], unit="ms", goal=150, at_most=True),
+        result
+        for rate, done in found.items()
+        for result in (*_in_all(rate, percentiles[rate]), *_by_hop(rate, done))
     ]
 
 
-def _percentile(waits: Sequence[float], percent: int) -> float:
-    return quantiles(waits, n=100)[percent - 1]
+def _percentiles(done: Sequence[Waited]) -> Mapping[int, float]:
+    """Milliseconds, the median of the rounds."""
+    return {percent: median(one.percentile(percent) for one in done) * 1_000 for percent in SHOWN}
 
 
-def _round(world: World) -> list[float]:
+def _in_all(rate: int, percentiles: Mapping[int, float]) -> Iterator[Result]:
+    name = f"acknowledged to visible at {rate} commands/s"
+    goals = {50: 30, 99: 150}
+    for percent, goal in goals.items():
+        yield Result(
+            name=f"{name}, p{percent}",
+            value=percentiles[percent],
+            unit="ms",
+            goal=goal if rate == WITH_GOALS else None,
+            at_most=True,
+        )
+
+
+def _by_hop(rate: int, done: Sequence[Waited]) -> Iterator[Result]:
+    for hop in done[0].hops:
+        wait = median(one.hops[hop] for one in done)
+        yield Result(name=f"{hop} at {rate} commands/s, p50", value=wait * 1_000, unit="ms")
+
+
+def _round(world: World, rate: int) -> Waited:
     bears = talking_bears(world.system, BEARS)
     world.system.until_projected(versions(bears))
-    return uvloop.run(_waits(world.system, bears, world.scaled(50, 5)))
+    each = world.scaled(MESSAGES * rate // BEARS, 5)
+    return uvloop.run(_waited(world.system, bears, each, BEARS / rate))
 
 
-async def _waits(system: System, bears: Sequence[Bear], each: int) -> list[float]:
-    """Seconds, of each command."""
+async def _waited(system: System, bears: Sequence[Bear], each: int, every: float) -> Waited:
+    """`each` bear sends so many messages, one `every` so many seconds."""
     acknowledged: Moments = {}
     shown: Moments = {}
     expected = len(bears) * each
@@ -66,19 +112,24 @@ async def _waits(system: System, bears: Sequence[Bear], each: int) -> list[float
         system.environment["TEDDY_READ_MONGO_URL"]
     )
     children = client["teddy_read"][CHILDREN]
-    async with client, await children.watch(_VERSIONS, max_await_time_ms=50) as changes:
+    kafka = system.environment["TEDDY_KAFKA_BOOTSTRAP"]
+    async with (
+        client,
+        hops.watched(kafka) as records,
+        await children.watch(_VERSIONS, max_await_time_ms=50) as changes,
+    ):
         last = {bear.child_id: bear.version + each for bear in bears}
         watching = asyncio.create_task(_watch(changes, shown, last))
         async with asyncio.TaskGroup() as group:
             for number, bear in enumerate(bears):
-                delay = EVERY_SECONDS * number / len(bears)
-                group.create_task(_talk(system, bear, each, delay, acknowledged))
+                due = time.perf_counter() + every * number / len(bears)
+                group.create_task(_talk(system, bear, Pace(each, due, every), acknowledged))
         with suppress(TimeoutError):
             await asyncio.wait_for(watching, SHOW_SECONDS)
     waits = _matched(acknowledged, shown)
     if len(waits) < expected:
         raise Broken(f"{len(waits)} of {expected} commands became visible")
-    return waits
+    return Waited(waits, records.waits(acknowledged, shown))
 
 
 _VERSIONS: list[dict[str, Any]] = [
@@ -119,15 +170,12 @@ def _matched(acknowledged: Moments, shown: Moments) -> list[float]:
     return waits
 
 
-async def _talk(
-    system: System, bear: Bear, messages: int, delay: float, acknowledged: Moments
-) -> None:
-    """A message every EVERY_SECONDS, late only when the one before is not answered yet."""
+async def _talk(system: System, bear: Bear, pace: Pace, acknowledged: Moments) -> None:
+    """Late only when the message before is not answered yet."""
     reader, writer = await asyncio.open_connection(*system.stack.address("command"))
-    due = time.perf_counter() + delay
-    for _ in range(messages):
+    for number in range(pace.messages):
+        due = pace.first + number * pace.every
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        due += EVERY_SECONDS
         writer.write(bear.message())
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         at = head.index(LENGTH) + len(LENGTH)
