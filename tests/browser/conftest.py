@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
@@ -16,8 +15,6 @@ from tests.browser.chromium import chromium
 from tests.support import callers
 from tests.support.consents import CONSENTS
 from tests.support.own_servers import own_stack
-
-PICTURES = Path(__file__).parents[2] / "docs" / "images"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

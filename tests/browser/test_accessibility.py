@@ -7,7 +7,8 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.conftest import PICTURES, Family
+from tests.browser.conftest import Family
+from tests.browser.pictures import picture
 
 KINDS: dict[str, dict[str, Any]] = {
     "light": {"locale": "en-GB"},
@@ -67,11 +68,6 @@ async def violations(page: Page) -> list[str]:
         for one in results.response["violations"]
         for node in one["nodes"]
     ]
-
-
-async def picture(page: Page, name: str, config: pytest.Config) -> None:
-    if config.getoption("--write"):
-        await page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
 async def test_nothing_is_wider_than_a_phone(browser: Browser, family: Family):

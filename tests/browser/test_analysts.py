@@ -9,7 +9,8 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from deploy.local.state import StackState
 from shared.auth.access import Role
-from tests.browser.conftest import PICTURES, Family
+from tests.browser.conftest import Family
+from tests.browser.pictures import picture
 from tests.browser.test_accessibility import KINDS, something_happens, violations
 from tests.support import callers
 from tests.support.waiting import eventually
@@ -114,11 +115,6 @@ async def run(page: Page, sql: str, shown: str) -> None:
     await page.locator("#sql").fill(sql)
     await page.locator("button[value=table]").click()
     await page.wait_for_selector(shown)
-
-
-async def picture(page: Page, name: str, config: pytest.Config) -> None:
-    if config.getoption("--write"):
-        await page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
 NARROW: dict[str, Any] = {"viewport": {"width": 320, "height": 700}, "locale": "en-GB"}

@@ -16,6 +16,7 @@ from shared.auth.access import Role
 from shared.clock import new_id
 from shared.signing import StatementVerifier, read_jwks
 from tests.browser.conftest import Family
+from tests.browser.pictures import picture
 from tests.browser.test_accessibility import KINDS, violations
 from tests.support import callers
 from tests.support.waiting import eventually
@@ -48,7 +49,9 @@ async def reported(family: Family, severity: str = "critical") -> tuple[str, str
     return child, report["violation_id"]
 
 
-async def test_an_incident_is_taken_resolved_and_reopened(family: Family, context: BrowserContext):
+async def test_an_incident_is_taken_resolved_and_reopened(
+    family: Family, context: BrowserContext, pytestconfig: pytest.Config
+):
     # given a queue that is open
     page = await begin(family, context)
     await page.evaluate("window.sameDocument = true")
@@ -61,6 +64,7 @@ async def test_an_incident_is_taken_resolved_and_reopened(family: Family, contex
     # and is taken with one click
     await row.get_by_role("button", name="Take it").click()
     await expect(row).to_contain_text("You look into it", timeout=SOON)
+    await picture(page, "safety-light", pytestconfig)
     # and resolved
     await row.get_by_role("link").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Jonas Weiss")
@@ -69,6 +73,7 @@ async def test_an_incident_is_taken_resolved_and_reopened(family: Family, contex
     await page.get_by_label("Note").fill("It was the school's.\nSee Monday.")
     await page.get_by_role("button", name="Save").press("Enter")
     await expect(row).to_contain_text("Resolved: confirmed", timeout=SOON)
+    await picture(page, "safety-child-light", pytestconfig)
     # and is open no more, but kept with its note
     await page.get_by_role("link", name="All incidents").click()
     await expect(row).to_have_count(0)

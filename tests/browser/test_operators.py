@@ -9,7 +9,8 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from deploy.local.state import StackFolder, StackState
 from shared.auth.access import Role
-from tests.browser.test_accessibility import KINDS, picture, violations
+from tests.browser.pictures import picture
+from tests.browser.test_accessibility import KINDS, violations
 from tests.support import callers
 from tests.support.own_servers import state_of
 
