@@ -1,4 +1,5 @@
-"""When events were on their way: handed to Kafka by the relay, and there for whoever reads it."""
+"""When events were on their way: recorded by the event store, handed to Kafka by the relay, and
+there for whoever reads the topic."""
 
 import asyncio
 import time
@@ -9,24 +10,25 @@ from statistics import median
 
 from aiokafka import AIOKafkaConsumer
 
+from shared.clock import parse_iso
 from shared.kafka import CHILD_EVENTS
 
 Moments = dict[tuple[str, int], float]
 """By child and version, in seconds of `time.perf_counter`."""
 
-VERSION = "ce_sequence"
+VERSION, RECORDED = "ce_sequence", "ce_recordedtime"
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
+    recorded: Moments = field(default_factory=dict)
     published: Moments = field(default_factory=dict)
     received: Moments = field(default_factory=dict)
 
-    def waits(self, acknowledged: Moments, shown: Moments) -> Mapping[str, float]:
-        """The median wait between each two points of the way, in seconds; negative where events
-        were there before the command was answered."""
+    def waits(self, shown: Moments) -> Mapping[str, float]:
+        """The median wait between each two points of the way, in seconds."""
         way = {
-            "acknowledged to published": (acknowledged, self.published),
+            "recorded to published": (self.recorded, self.published),
             "published to readable": (self.published, self.received),
             "readable to visible": (self.received, shown),
         }
@@ -54,7 +56,9 @@ async def watched(bootstrap: str) -> AsyncIterator[Records]:
 async def _watch(consumer: AIOKafkaConsumer, records: Records) -> None:
     behind = time.perf_counter() - time.time()
     async for record in consumer:
-        version = next(int(value) for name, value in record.headers if name == VERSION)
-        event = record.key.decode(), version
+        headers = dict(record.headers)
+        event = record.key.decode(), int(headers[VERSION])
+        recorded = parse_iso(headers[RECORDED].decode())
+        records.recorded[event] = recorded.timestamp() + behind
         records.published[event] = record.timestamp / 1_000 + behind
         records.received[event] = time.perf_counter()

@@ -9,7 +9,8 @@ class Result:
     """One measured row.
 
     `value` and `baseline` are medians of rounds in turns, in `unit`. `goal` bounds the value; where
-    there is a baseline, the value divided by it. `at_most`: the goal is an upper bound.
+    there is a baseline, the value divided by it. `at_most`: the goal is an upper bound. `signed`:
+    the value may be zero or less, as the wait for what is there already.
     """
 
     name: str
@@ -18,6 +19,7 @@ class Result:
     baseline: float | None = None
     goal: float | None = None
     at_most: bool = False
+    signed: bool = False
 
     @property
     def ratio(self) -> float | None:

@@ -1,6 +1,7 @@
 """What every row works with: a local stack with all protections, baselines beside it, a load
 generator. Everything that was started is stopped with the world."""
 
+import math
 import os
 import subprocess
 import sys
@@ -134,6 +135,7 @@ def checked(results: Sequence[Result]) -> Sequence[Result]:
     if not results:
         raise Broken("a row without results")
     for one in results:
-        if not one.value > 0 or (one.baseline is not None and not one.baseline > 0):
+        measured = one.value > 0 or (one.signed and math.isfinite(one.value))
+        if not measured or (one.baseline is not None and not one.baseline > 0):
             raise Broken(f"{one.name}: {one.value} {one.unit}, baseline {one.baseline}")
     return results

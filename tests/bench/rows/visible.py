@@ -42,7 +42,8 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """In seconds: of each command in all, and the median of each hop."""
+    """In seconds: of each command, from its answer until it is visible, below 0 where it was so
+    before; and the median of each hop."""
 
     waits: Sequence[float]
     hops: Mapping[str, float]
@@ -87,6 +88,7 @@ def _in_all(rate: int, percentiles: Mapping[int, float]) -> Iterator[Result]:
             unit="ms",
             goal=goal if rate == WITH_GOALS else None,
             at_most=True,
+            signed=True,
         )
 
 
@@ -129,7 +131,7 @@ async def _waited(system: System, bears: Sequence[Bear], each: int, every: float
     waits = _matched(acknowledged, shown)
     if len(waits) < expected:
         raise Broken(f"{len(waits)} of {expected} commands became visible")
-    return Waited(waits, records.waits(acknowledged, shown))
+    return Waited(waits, records.waits(shown))
 
 
 _VERSIONS: list[dict[str, Any]] = [
@@ -157,8 +159,7 @@ async def _watch(changes: Any, shown: Moments, last: dict[str, int]) -> None:
 
 
 def _matched(acknowledged: Moments, shown: Moments) -> list[float]:
-    """A version is visible with the first one shown that is as new; what was shown before its
-    command was answered waited for nothing."""
+    """A version is visible with the first one shown that is as new."""
     waits: list[float] = []
     by_child: dict[str, list[tuple[int, float]]] = {}
     for (child, version), at in sorted(shown.items()):
@@ -166,7 +167,7 @@ def _matched(acknowledged: Moments, shown: Moments) -> list[float]:
     for (child, version), answered in acknowledged.items():
         seen = [at for reached, at in by_child.get(child, []) if reached >= version]
         if seen:
-            waits.append(max(0.0, seen[0] - answered))
+            waits.append(seen[0] - answered)
     return waits
 
 

@@ -1,5 +1,6 @@
 """A measurement of anything but successes is no measurement."""
 
+import math
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -164,3 +165,12 @@ def test_a_bad_figure_is_none_the_less_a_figure() -> None:
     slow = [Result(name="a row", value=1.0, unit="commands/s", goal=2_000)]
 
     assert checked(slow) == slow
+
+
+def test_what_was_there_before_it_was_waited_for_is_a_figure_too() -> None:
+    early = Result(name="a row", value=-2.0, unit="ms", goal=30, at_most=True, signed=True)
+
+    assert checked([early]) == [early]
+    assert early.met
+    with pytest.raises(Broken):
+        checked([Result(name="a row", value=math.nan, unit="ms", signed=True)])
