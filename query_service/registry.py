@@ -14,6 +14,7 @@ from query_service.queries.get_child_audit_records import (
     GetChildAuditRecords,
     GetChildAuditRecordsHandler,
 )
+from query_service.queries.get_child_consents import GetChildConsents, GetChildConsentsHandler
 from query_service.queries.get_child_conversations import (
     GetChildConversations,
     GetChildConversationsHandler,
@@ -131,8 +132,8 @@ def _register_cached(
 
 
 def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:
-    """Alerts, the queue of violations, who looked at a child, the system's state, and what a family
-    may take with it."""
+    """Alerts, the queue of violations, who looked at a child, a child's consents, the system's
+    state, and what a family may take with it."""
     store, clock = ports.store, ports.clock
     alerts = Cursors(ports.keys.signature_key, "alerts")
     bus.register(GetAlerts, GetAlertsHandler(store, alerts))
@@ -140,6 +141,9 @@ def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -
     bus.register(GetSafetyViolations, GetSafetyViolationsHandler(store, children, queue))
     looks = Cursors(ports.keys.signature_key, "audit records")
     bus.register(GetChildAuditRecords, GetChildAuditRecordsHandler(ports.trail, looks))
+    consents = Cursors(ports.keys.signature_key, "consents")
+    history = GetChildConsentsHandler(ports.events, children, consents)
+    bus.register(GetChildConsents, history)
     receipts = GetErasureReceiptHandler(store, ports.erased, ports.proofs, clock)
     bus.register(GetErasureReceipt, receipts)
     bus.register(GetSystemStatus, GetSystemStatusHandler(store, clock))
