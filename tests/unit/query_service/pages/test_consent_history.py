@@ -90,8 +90,10 @@ async def test_each_consent_has_its_history_the_newest_first(pages: PagesSide):
     assert list(told) == ["account", "conversations"]
     assert len(told["account"]) == 1
     again, taken_back, first = told["conversations"]
-    assert again.startswith("given") and "by the parent" in again
-    assert taken_back.startswith("withdrawn") and "by an administrator" in taken_back
+    assert again.startswith("given")
+    assert "by the parent" in again
+    assert taken_back.startswith("withdrawn")
+    assert "by an administrator" in taken_back
     assert "Notice 2026-10, by a signed form." in first
 
 
@@ -108,7 +110,8 @@ async def test_a_history_is_told_in_german(pages: PagesSide):
     await happened(pages, ("parent", [given(TALKS, "2026-11")]), ("parent", [TAKEN_BACK]))
     page = await page_of(pages, "de")
     taken_back, first = histories(page)["conversations"]
-    assert taken_back.startswith("widerrufen") and "durch den Elternteil" in taken_back
+    assert taken_back.startswith("widerrufen")
+    assert "durch den Elternteil" in taken_back
     assert "Hinweise 2026-11, mit unterschriebenem Formular." in first
     assert "Verlauf: Gespräche" in page
 
