@@ -25,8 +25,9 @@ class StartedOperation(TypedDict):
 
 
 class Operation(TypedDict):
-    """`state`: requested, running, done or failed. `done` of `total`: of a rebuild events, each
-    folded once and verified once; of a redrive children, or notifications."""
+    """`state`: requested, running, done or failed, or what a newer release calls it. `done` of
+    `total`: of a rebuild events, each folded once and verified once; of a redrive children, or
+    notifications."""
 
     operation_id: str
     kind: str
