@@ -41,6 +41,7 @@ from query_service.queries.get_system_status import GetSystemStatus, GetSystemSt
 from query_service.queries.search_children import SearchChildren, SearchChildrenHandler
 from query_service.queries.visible_children import VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
+from query_service.read_store.recent_figures import RecentFigures
 from query_service.read_store.whole_child import WholeChild
 from query_service.settings import QuerySettings
 from query_service.sql.daily import DailySeries
@@ -82,13 +83,13 @@ def query_bus(
     metrics: QueryMetrics,
     outage: ReadStoreOutage,
     daily: DailySeries,
+    figures: RecentFigures,
 ) -> QueryBus:
     bus = QueryBus(cache, metrics, as_of=ports.store.projected_through, outage=outage)
     children = VisibleChildren(ports.store, ports.keyring)
     _register_cached(bus, ports, children, settings)
     _register_uncached(bus, ports, children)
-    # keeps what its answers are cut from itself
-    bus.register(GetSystemSeries, GetSystemSeriesHandler(daily, ports.clock))
+    _register_of_the_system(bus, ports, settings, daily, figures)
     return bus
 
 
@@ -127,8 +128,21 @@ def _register_cached(
     bus.register_cached(GetChildSeries, series)
     bus.register_cached(GetChildrenByParent, family)
     bus.register_cached(SearchChildren, search)
-    system = GetSystemAnalyticsHandler(store, clock, settings.ttl_system_analytics_seconds)
-    bus.register_cached(GetSystemAnalytics, system)
+
+
+def _register_of_the_system(
+    bus: QueryBus,
+    ports: Ports,
+    settings: QuerySettings,
+    daily: DailySeries,
+    figures: RecentFigures,
+) -> None:
+    """What keeps itself what its answers are made from."""
+    bus.register(GetSystemSeries, GetSystemSeriesHandler(daily, ports.clock))
+    analytics = GetSystemAnalyticsHandler(
+        ports.store, figures, ports.clock, settings.ttl_system_analytics_seconds
+    )
+    bus.register_cached(GetSystemAnalytics, analytics)
 
 
 def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:
