@@ -133,6 +133,7 @@ def _analytics(count: Counter[str], reading: Reading) -> SystemAnalytics:
         ),
         safety_distribution={status: count[f"safety_{status}"] for status in SafetyStatus},
         engagement_distribution={level: count[f"engagement_{level}"] for level in EngagementLevel},
+        figures_at=reading.at,
         days=days_of(figures, reading.at),
         open_violations_by_severity=open_by_severity(figures),
         resolutions_by_severity=resolutions_of(figures),

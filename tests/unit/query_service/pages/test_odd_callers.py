@@ -44,10 +44,19 @@ async def test_a_parent_of_any_subject_sees_the_family(side: QuerySide, subject:
     assert "Lena" in page.text
 
 
-@pytest.mark.parametrize("target", ["*", "", "dashboard", "http://pages.example/dashboard", "a/b"])
+@pytest.mark.parametrize(
+    ("target", "refusal"),
+    [
+        ("*", (404, "not-found")),
+        ("", (404, "not-found")),
+        ("dashboard", (404, "not-found")),
+        ("a/b", (404, "not-found")),
+        ("http://pages.example/dashboard", (400, "malformed-request")),
+    ],
+)
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
 async def test_a_target_that_is_no_path_is_answered_as_any_unknown_one(
-    pages: PagesSide, method: str, target: str
+    pages: PagesSide, method: str, target: str, refusal: tuple[int, str]
 ):
     # given
     sent: list[Message] = []
@@ -76,8 +85,8 @@ async def test_a_target_that_is_no_path_is_answered_as_any_unknown_one(
     await pages.side.app(scope, receive, send)
     # then
     start, body = sent[0], b"".join(one.get("body", b"") for one in sent[1:])
-    assert start["status"] == 404
-    assert orjson.loads(body)["code"] == "not-found"
+    problem = orjson.loads(body)
+    assert (start["status"], problem["code"]) == refusal
 
 
 async def test_all_addresses_that_a_form_came_through_are_passed_on(pages: PagesSide):
