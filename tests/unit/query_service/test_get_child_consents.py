@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,20 @@ async def lena(side: QuerySide) -> QuerySide:
     return side
 
 
+def told(version: int, hour: int, change: str, purpose: str, by_role: str) -> dict[str, Any]:
+    """As the answer has it, of a consent with its notice and method."""
+    is_given = change == "given"
+    return {
+        "version": version,
+        "at": f"2026-11-23T{hour}:00:00.000Z",
+        "change": change,
+        "purpose": purpose,
+        "notice_version": "2026-11" if is_given else None,
+        "method": "video_call" if is_given else None,
+        "by_role": by_role,
+    }
+
+
 async def test_each_consent_and_each_withdrawal_is_told_the_newest_first(lena: QuerySide):
     # given
     talk = ConversationStarted(child_id="lena", at=NOON, conversation_id="c-1")
@@ -75,33 +90,9 @@ async def test_each_consent_and_each_withdrawal_is_told_the_newest_first(lena: Q
     assert answer == {
         "child_id": "lena",
         "items": [
-            {
-                "version": 4,
-                "at": "2026-11-23T13:00:00.000Z",
-                "change": "withdrawn",
-                "purpose": "conversations",
-                "notice_version": None,
-                "method": None,
-                "by_role": "admin",
-            },
-            {
-                "version": 2,
-                "at": "2026-11-23T12:00:00.000Z",
-                "change": "given",
-                "purpose": "conversations",
-                "notice_version": "2026-11",
-                "method": "video_call",
-                "by_role": "parent",
-            },
-            {
-                "version": 1,
-                "at": "2026-11-23T12:00:00.000Z",
-                "change": "given",
-                "purpose": "account",
-                "notice_version": "2026-11",
-                "method": "video_call",
-                "by_role": "parent",
-            },
+            told(4, 13, "withdrawn", "conversations", "admin"),
+            told(2, 12, "given", "conversations", "parent"),
+            told(1, 12, "given", "account", "parent"),
         ],
         "next_cursor": None,
         "unreadable": [],

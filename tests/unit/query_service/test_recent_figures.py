@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from query_service import business_metrics
 from query_service.business_metrics import REFRESH_SECONDS
 from query_service.queries.get_system_analytics import (
     GetSystemAnalytics,
@@ -87,7 +86,7 @@ async def test_metrics_do_not_have_read_again_what_an_answer_read(
             raise asyncio.CancelledError
 
     with monkeypatch.context() as held:
-        held.setattr(business_metrics.asyncio, "sleep", pause)
+        held.setattr("query_service.business_metrics.asyncio.sleep", pause)
         with pytest.raises(asyncio.CancelledError):
             await side.service.business.follow()
     # then
