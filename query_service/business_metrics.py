@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -16,59 +15,48 @@ from query_service.read_store.business_figures import (
     Resolutions,
     two_days,
 )
-from query_service.read_store.port import ReadModelDatabase, ReadStoreUnavailable
-from shared.clock import Clock
+from query_service.read_store.port import ReadStoreUnavailable
+from query_service.read_store.recent_figures import KEPT, RecentFigures
 from shared.events.child import AlertChannel, Severity
 from shared.read_models.deliveries import DeliveryState
 from shared.read_models.documents import ChildStatus
 
-REFRESH_SECONDS = 30.0
-OLDEST = timedelta(seconds=4 * REFRESH_SECONDS)
+REFRESH_SECONDS = KEPT.total_seconds()
+OLDEST = 4 * KEPT
 """Figures that nobody read again are not shown for longer."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    at: datetime
-    counters: Mapping[str, int]
-    figures: BusinessFigures
 
 
 class BusinessMetrics(Collector):
     """They are absent while the read store does not answer: a number that stands still, or a zero,
     would be believed. Every process shows the same, as of at most REFRESH_SECONDS ago."""
 
-    def __init__(self, registry: CollectorRegistry, store: ReadModelDatabase, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
-        self._known: _Known | None = None
+    def __init__(self, registry: CollectorRegistry, figures: RecentFigures) -> None:
+        self._figures = figures
         registry.register(self)
 
     async def follow(self) -> None:
-        """Read them again and again, for ever."""
+        """Have them read again and again, for ever; what somebody else had read is not read
+        again."""
         while True:
-            await self.refresh()
-            await asyncio.sleep(REFRESH_SECONDS)
+            if not self._figures.recent_for():
+                await self.refresh()
+            await asyncio.sleep(self._figures.recent_for() or REFRESH_SECONDS)
 
     async def refresh(self) -> None:
-        now = self._clock()
         try:
-            counters = await self._store.system_counters()
-            self._known = _Known(now, counters, await self._store.figures(now))
+            await self._figures.anew()
         except ReadStoreUnavailable as error:
-            self._known = None
             log.warning("business_figures_unknown", error=str(error))
         except Exception as error:  # noqa: BLE001 - read again soon; until then they are absent
-            self._known = None
             log.warning("business_figures_failed", error=type(error).__name__)
 
     def collect(self) -> Iterable[Metric]:
-        known = self._known
-        if known is None or self._store.away_seconds() is not None:
+        known, now = self._figures.last, self._figures.clock()
+        if known is None or self._figures.store.away_seconds() is not None:
             return
-        if self._clock() - known.at > OLDEST:
+        if now - known.at > OLDEST:
             return
         figures = known.figures
         yield _gauge(
@@ -77,7 +65,7 @@ class BusinessMetrics(Collector):
             ("status",),
             {(one,): known.counters.get(f"children_{one}", 0) for one in ChildStatus},
         )
-        if two_days(known.at) == two_days(self._clock()):
+        if two_days(known.at) == two_days(now):
             yield from _by_day(figures, known.at)
         if figures.open_violations is not None:
             yield from _open_violations(figures.open_violations, known.at)

@@ -25,6 +25,7 @@ from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
 from query_service.pages_from_settings import pages_of
 from query_service.queries.exporter import ExportCursors, Exporter
+from query_service.read_store.recent_figures import RecentFigures
 from query_service.registry import Ports, query_bus
 from query_service.settings import CACHE_IN_MEMORY, QuerySettings
 from query_service.shared_answers import SharedAnswers
@@ -51,6 +52,7 @@ class QueryService:
     edge: Edge
     registry: CollectorRegistry
     business: BusinessMetrics
+    figures: RecentFigures
     outage: ReadStoreOutage
     daily: DailySeries
     invalidation: Invalidation
@@ -60,6 +62,7 @@ class QueryService:
         return self.invalidation, self.edge.streams
 
     async def close_statements(self) -> None:
+        await self.figures.close()
         await self.daily.close()
         await self.edge.statements.runner.close()
 
@@ -72,7 +75,7 @@ def wire(
     PlatformCollector(registry=registry)
     metrics = QueryMetrics(registry)
     metrics.watch(cache, ports.store.away_seconds)
-    business = BusinessMetrics(registry, ports.store, ports.clock)
+    figures = RecentFigures(ports.store, ports.clock)
     outage = ReadStoreOutage(
         ports.store.away_seconds, cache, ports.keyring, settings.cache_seconds_without_read_store
     )
@@ -82,7 +85,7 @@ def wire(
     statements = _statements(settings, ports)
     daily = DailySeries(statements.runner, time.monotonic)
     edge = Edge(
-        bus=query_bus(settings, ports, cache, metrics, outage, daily),
+        bus=query_bus(settings, ports, cache, metrics, outage, daily, figures),
         cache=cache,
         caller=caller,
         tokens=ConsistencyTokens(ports.keys.signature_key),
@@ -95,7 +98,8 @@ def wire(
         evidence=_evidence(settings, ports),
     )
     invalidation = Invalidation(cache, versions, ports.keyring)
-    return QueryService(edge, registry, business, outage, daily, invalidation)
+    business = BusinessMetrics(registry, figures)
+    return QueryService(edge, registry, business, figures, outage, daily, invalidation)
 
 
 def _evidence(settings: QuerySettings, ports: Ports) -> Evidence:

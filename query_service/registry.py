@@ -14,6 +14,7 @@ from query_service.queries.get_child_audit_records import (
     GetChildAuditRecords,
     GetChildAuditRecordsHandler,
 )
+from query_service.queries.get_child_consents import GetChildConsents, GetChildConsentsHandler
 from query_service.queries.get_child_conversations import (
     GetChildConversations,
     GetChildConversationsHandler,
@@ -40,6 +41,7 @@ from query_service.queries.get_system_status import GetSystemStatus, GetSystemSt
 from query_service.queries.search_children import SearchChildren, SearchChildrenHandler
 from query_service.queries.visible_children import VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
+from query_service.read_store.recent_figures import RecentFigures
 from query_service.read_store.whole_child import WholeChild
 from query_service.settings import QuerySettings
 from query_service.sql.daily import DailySeries
@@ -81,13 +83,13 @@ def query_bus(
     metrics: QueryMetrics,
     outage: ReadStoreOutage,
     daily: DailySeries,
+    figures: RecentFigures,
 ) -> QueryBus:
     bus = QueryBus(cache, metrics, as_of=ports.store.projected_through, outage=outage)
     children = VisibleChildren(ports.store, ports.keyring)
     _register_cached(bus, ports, children, settings)
     _register_uncached(bus, ports, children)
-    # keeps what its answers are cut from itself
-    bus.register(GetSystemSeries, GetSystemSeriesHandler(daily, ports.clock))
+    _register_of_the_system(bus, ports, settings, daily, figures)
     return bus
 
 
@@ -126,13 +128,26 @@ def _register_cached(
     bus.register_cached(GetChildSeries, series)
     bus.register_cached(GetChildrenByParent, family)
     bus.register_cached(SearchChildren, search)
-    system = GetSystemAnalyticsHandler(store, clock, settings.ttl_system_analytics_seconds)
-    bus.register_cached(GetSystemAnalytics, system)
+
+
+def _register_of_the_system(
+    bus: QueryBus,
+    ports: Ports,
+    settings: QuerySettings,
+    daily: DailySeries,
+    figures: RecentFigures,
+) -> None:
+    """What keeps itself what its answers are made from."""
+    bus.register(GetSystemSeries, GetSystemSeriesHandler(daily, ports.clock))
+    analytics = GetSystemAnalyticsHandler(
+        ports.store, figures, ports.clock, settings.ttl_system_analytics_seconds
+    )
+    bus.register_cached(GetSystemAnalytics, analytics)
 
 
 def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:
-    """Alerts, the queue of violations, who looked at a child, the system's state, and what a family
-    may take with it."""
+    """Alerts, the queue of violations, who looked at a child, a child's consents, the system's
+    state, and what a family may take with it."""
     store, clock = ports.store, ports.clock
     alerts = Cursors(ports.keys.signature_key, "alerts")
     bus.register(GetAlerts, GetAlertsHandler(store, alerts))
@@ -140,6 +155,9 @@ def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -
     bus.register(GetSafetyViolations, GetSafetyViolationsHandler(store, children, queue))
     looks = Cursors(ports.keys.signature_key, "audit records")
     bus.register(GetChildAuditRecords, GetChildAuditRecordsHandler(ports.trail, looks))
+    consents = Cursors(ports.keys.signature_key, "consents")
+    history = GetChildConsentsHandler(ports.events, children, consents)
+    bus.register(GetChildConsents, history)
     receipts = GetErasureReceiptHandler(store, ports.erased, ports.proofs, clock)
     bus.register(GetErasureReceipt, receipts)
     bus.register(GetSystemStatus, GetSystemStatusHandler(store, clock))

@@ -202,7 +202,7 @@ class OperationsAgent:
             progress = partial(self._states.progress, request.id)
             outcome = await work.carry_out(request, attempt, progress)
         except PASSING as error:
-            _end_if_cancelled(error)
+            end_if_cancelled(error)
             log.warning("operation_in_vain", operation=request.id, reason=_one_line(error))
             if attempt.number <= len(self._pauses):
                 return None
@@ -211,7 +211,7 @@ class OperationsAgent:
         except (Refused, Failed) as error:
             return self._failed(_one_line(error))
         except Exception as error:  # its message may hold anything
-            _end_if_cancelled(error)
+            end_if_cancelled(error)
             log.exception("operation_failed", operation=request.id)
             return self._failed(
                 f"ended by an unexpected error, {type(error).__name__}: see the worker's log"
@@ -222,7 +222,7 @@ class OperationsAgent:
         return Ended(OperationState.FAILED, reason[:LONGEST_OUTCOME], self._clock())
 
 
-def _end_if_cancelled(error: Exception) -> None:
+def end_if_cancelled(error: Exception) -> None:
     """What a work raises that is cancelled takes the place of its CancelledError."""
     task = asyncio.current_task()
     if task is not None and task.cancelling() > 0:

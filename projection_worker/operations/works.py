@@ -9,7 +9,14 @@ from pymongo.errors import PyMongoError
 from projection_worker.dead_letters.redrive import Redrive, open_producer
 from projection_worker.dead_letters.store import DeadLetteredSequences
 from projection_worker.notifications.delivery_store import DeliveryStore
-from projection_worker.operations.agent import InVain, OperationsAgent, Progress, Work
+from projection_worker.operations.agent import (
+    InVain,
+    OperationsAgent,
+    Progress,
+    Work,
+    end_if_cancelled,
+)
+from projection_worker.operations.redrives import Redrives
 from projection_worker.projections import registry
 from projection_worker.replay.rebuild.ledger import Kind, Source
 from projection_worker.replay.rebuild.processes import ProcessFailed
@@ -96,8 +103,8 @@ def _models_of(request: OperationRequest) -> frozenset[Model]:
 async def _note(rebuild: Rebuild, progress: Progress) -> None:
     """Each event is folded and verified."""
     if rebuild.plan is not None:
-        tally = await rebuild.ledger.tally(rebuild.plan.generation, Kind.CHILDREN)
-        await progress(tally.built + tally.verified, 2 * tally.events)
+        redrives = await rebuild.ledger.tally(rebuild.plan.generation, Kind.CHILDREN)
+        await progress(redrives.built + redrives.verified, 2 * redrives.events)
 
 
 def _ended_by(error: ProcessFailed) -> Exception:
@@ -111,6 +118,8 @@ def _ended_by(error: ProcessFailed) -> Exception:
 
 @dataclass(frozen=True, slots=True)
 class RedriveChildrenWork:
+    """A child that fails keeps no other back."""
+
     on: Stores
 
     async def is_mine(self) -> bool:
@@ -126,23 +135,21 @@ class RedriveChildrenWork:
         redrive = Redrive(
             self.on.database, dead_lettered, self.on.store, from_store=request.from_store
         )
-        records = 0
+        redrives = Redrives(others)
         await progress(0, len(wanted))
         if wanted:
             async with open_producer(self.on.settings.kafka) as producer:
-                for done, child_id in enumerate(sorted(wanted), start=1):
-                    plan = await redrive.plan(child_id)
-                    await redrive.carry_out(plan, producer)
-                    records += plan.number
-                    await progress(done, len(wanted))
-        return _redriven(records, len(wanted), others)
-
-
-def _redriven(records: int, children: int, others: int) -> str:
-    """`others`: children that were named and are not dead-lettered."""
-    more = f"; {others} named were not dead-lettered" if others else ""
-    whose = "1 child" if children == 1 else f"{children} children"
-    return f"records published again: {records}, of {whose}{more}"
+                for child_id in sorted(wanted):
+                    try:
+                        plan = await redrive.plan(child_id)
+                        await redrive.carry_out(plan, producer)
+                    except Exception as error:  # noqa: BLE001 - said of the child; others go on
+                        end_if_cancelled(error)
+                        redrives.failed(child_id, error)
+                    else:
+                        redrives.redriven(plan.number)
+                        await progress(redrives.done, len(wanted))
+        return redrives.outcome()
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ LINKS: Links = {
         _of_child("GetChildSafetyReport", f"{CHILD}/safety-report", "Its safety report."),
         _of_child("GetAlertPolicy", f"{CHILD}/alert-policy", "When its parent is alerted."),
         _of_child("GetChildConversations", f"{CHILD}/conversations", "Its conversations."),
+        _of_child("GetChildConsents", f"{CHILD}/consents", "Its consents, as they changed."),
         _of_child("GetChildAnalytics", f"{CHILD}/analytics", "Its analytics."),
         _of_child("GetChildSeries", f"{CHILD}/series", "Day by day."),
         _of_child("ExportChild", f"{CHILD}/export", "Its profile."),
@@ -90,6 +91,7 @@ LINKS: Links = {
     f"GET {CHILD}/conversations": (
         _next_page_of_child("GetChildConversations", f"{CHILD}/conversations", "."),
     ),
+    f"GET {CHILD}/consents": (_next_page_of_child("GetChildConsents", f"{CHILD}/consents", "."),),
     f"GET {FAMILY}/children": (
         _first("GetChildProfile", CHILD, "children"),
         _next_page_of_family("GetChildrenByParent", f"{FAMILY}/children"),

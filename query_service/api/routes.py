@@ -36,6 +36,7 @@ from query_service.queries.export_child import ExportChild, ExportLine
 from query_service.queries.get_alert_policy import AlertPolicyInForce, GetAlertPolicy
 from query_service.queries.get_alerts import Alerts, GetAlerts
 from query_service.queries.get_child_analytics import ChildAnalytics, GetChildAnalytics
+from query_service.queries.get_child_consents import ChildConsents, GetChildConsents
 from query_service.queries.get_child_conversations import Conversations, GetChildConversations
 from query_service.queries.get_child_profile import ChildProfile, GetChildProfile
 from query_service.queries.get_child_safety_report import GetChildSafetyReport, SafetyReport
@@ -128,6 +129,12 @@ def get_child_conversations(
 ) -> GetChildConversations:
     """A child's conversations, the newest first: when, how long, about what."""
     return GetChildConversations(child_id, page.limit, page.cursor)
+
+
+@children.get("/{child_id}/consents", response_model=ChildConsents, openapi_extra=QUERY_HEADERS)
+def get_child_consents(child_id: ChildId, page: Annotated[ChildPage, Query()]) -> GetChildConsents:
+    """When a child's parent consented to what, and when that was withdrawn, the newest first."""
+    return GetChildConsents(child_id, page.limit, page.cursor)
 
 
 @children.get("/{child_id}/series", response_model=ChildSeries, openapi_extra=QUERY_HEADERS)

@@ -76,7 +76,7 @@ class Pages:
         self._router = Router(self._routes(), redirect_slashes=False, default=self._nothing_here)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http" and scope["path"].split("/", 2)[1] in FIRST_SEGMENTS:
+        if scope["type"] == "http" and _is_of_a_page(scope["path"]):
             return self._answer({**scope, "state": only_hang_up(scope)}, receive, send)
         return self._app(scope, receive, send)
 
@@ -211,6 +211,11 @@ class Pages:
         response = led_to(SIGN_IN)
         self._sessions.end(response)
         return response
+
+
+def _is_of_a_page(path: str) -> bool:
+    """A request's target may also be `*`, or an address with its scheme: that is no page's."""
+    return path.startswith("/") and path.split("/", 2)[1] in FIRST_SEGMENTS
 
 
 class _Stream:

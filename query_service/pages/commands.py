@@ -14,6 +14,8 @@ from starlette.requests import Request
 from shared.client.calls import TOKEN_HEADER
 
 SECONDS = 10.0
+UNKNOWN = "outcome-unknown"
+"""Stands for the code of a problem where nobody said whether it was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Sent:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`seen`: the consistency token of what was written; None where nothing was. `problem`: what
-    the command API said instead (RFC 9457); empty where it was done or did not answer."""
+    the command API said instead (RFC 9457); empty where it was done, or it is known not to be.
+    With the code UNKNOWN it may be done or not."""
 
     is_done: bool
     seen: str | None = None
@@ -71,20 +74,30 @@ class CommandApi:
             response = await self._http.request(
                 command.method, command.path, headers=headers, json=command.body
             )
-        except httpx2.RequestError:
+        except (httpx2.ConnectError, httpx2.ConnectTimeout):
             return Outcome(is_done=False)
-        if response.is_success:
-            return Outcome(is_done=True, seen=response.headers.get(TOKEN_HEADER))
-        return Outcome(is_done=False, problem=_problem(response))
+        except httpx2.RequestError:
+            return Outcome(is_done=False, problem={"code": UNKNOWN})
+        return _outcome(response)
 
 
-def _problem(response: httpx2.Response) -> Mapping[str, Any]:
-    """Empty where something between here and the command API answered."""
+def _outcome(response: httpx2.Response) -> Outcome:
+    """What is no JSON object was answered by something between here and the command API, whatever
+    its status says."""
+    content = _object(response)
+    if not response.is_success:
+        return Outcome(is_done=False, problem=content or {})
+    if content is None:
+        return Outcome(is_done=False, problem={"code": UNKNOWN})
+    return Outcome(is_done=True, seen=response.headers.get(TOKEN_HEADER))
+
+
+def _object(response: httpx2.Response) -> Mapping[str, Any] | None:
     try:
         content: Any = response.json()
     except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _forwarded(request: Request) -> bytes:

@@ -71,6 +71,8 @@ ENGLISH = Texts(
     day="Day",
     violations="Incidents",
     not_saved="That could not be saved. Please try again.",
+    outcome_unknown="It is not known whether that was done. Please look, and try again if it was "
+    "not.",
     other_role="This page is for another role than the one you are signed in with.",
     safety_desk=SAFETY_ENGLISH,
     console_desk=CONSOLE_ENGLISH,

@@ -20,6 +20,9 @@ from shared.client.calls import path_of
 HOME = HOMES[Role.PARENT]
 SEEN = f"{CHILD}/violations/{{violation_id}}/acknowledgement"
 DAYS = "30"
+MOST_CONSENTS = "100"
+"""Changes of consents that a child's page shows, of all purposes together."""
+
 MOST_TRENDS = 6
 """Children on a dashboard whose days are shown: each is one more question to the API, which counts
 against its reader's limit, and on record."""
@@ -75,11 +78,13 @@ class Families:
             asked("children", child, "analytics", period_days=DAYS),
             asked("children", child, "conversations", limit="10"),
             asked("children", child, "alert-policy"),
+            asked("children", child, "consents", limit=MOST_CONSENTS),
         )
-        refused = await self.erasures.refused(request, session, *answers)
+        *needed, consents = answers
+        refused = await self.erasures.refused(request, session, *needed)
         if refused is not None:
             return refused
-        profile, report, analytics, conversations, policy = (answer.content for answer in answers)
+        profile, report, analytics, conversations, policy = (answer.content for answer in needed)
         return self.site.renderer.page(
             request,
             "child.html",
@@ -88,7 +93,9 @@ class Families:
             report=report,
             analytics=analytics,
             conversations=conversations["items"],
-            **self.account.shown(profile, policy),
+            **self.account.shown(
+                profile, policy, None if consents.is_refusal else consents.content
+            ),
             **notices(request, answers[0]),
         )
 

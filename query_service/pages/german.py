@@ -71,6 +71,8 @@ GERMAN = Texts(
     day="Tag",
     violations="Vorfälle",
     not_saved="Das konnte nicht gespeichert werden. Bitte versuchen Sie es noch einmal.",
+    outcome_unknown="Es ist nicht bekannt, ob das geschehen ist. Bitte sehen Sie nach, und "
+    "versuchen Sie es sonst noch einmal.",
     other_role="Diese Seite ist für eine andere Rolle als die, mit der Sie angemeldet sind.",
     safety_desk=SAFETY_GERMAN,
     console_desk=CONSOLE_GERMAN,

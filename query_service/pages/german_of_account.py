@@ -1,6 +1,7 @@
 """The texts of a child's account in German."""
 
 from query_service.pages.texts_of_account import AccountTexts
+from query_service.pages.texts_of_consents import CONSENTS_IN_GERMAN
 from query_service.pages.texts_of_erasures import ERASURES_IN_GERMAN
 
 ACCOUNT_IN_GERMAN = AccountTexts(
@@ -99,4 +100,5 @@ ACCOUNT_IN_GERMAN = AccountTexts(
         "confirmation": "Das ist nicht der Name. Es wurde nichts gelöscht.",
     },
     erasures=ERASURES_IN_GERMAN,
+    history=CONSENTS_IN_GERMAN,
 )

@@ -77,6 +77,7 @@ class Texts:
     day: str
     violations: str
     not_saved: str
+    outcome_unknown: str
     other_role: str
     safety_desk: SafetyTexts
     console_desk: ConsoleTexts

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from query_service.pages.texts_of_consents import CONSENTS_IN_ENGLISH, ConsentTexts
 from query_service.pages.texts_of_erasures import ERASURES_IN_ENGLISH, ErasureTexts
 
 
@@ -54,6 +55,7 @@ class AccountTexts:
     saved: Mapping[str, str]
     wrong: Mapping[str, str]
     erasures: ErasureTexts
+    history: ConsentTexts
 
 
 ACCOUNT_IN_ENGLISH = AccountTexts(
@@ -150,4 +152,5 @@ ACCOUNT_IN_ENGLISH = AccountTexts(
         "confirmation": "That is not the name. Nothing was erased.",
     },
     erasures=ERASURES_IN_ENGLISH,
+    history=CONSENTS_IN_ENGLISH,
 )

@@ -8,7 +8,6 @@ from query_service.queries.answers import AnswerModel, Instant
 from query_service.queries.query import Answer, Query
 from query_service.queries.visible_children import Scope
 from query_service.read_store.port import ReadModelDatabase
-from shared.operations import OperationState
 
 MOST = 20
 
@@ -20,10 +19,17 @@ class GetOperations(Query):
 
 class OperationStatus(AnswerModel):
     operation_id: str = Field(description="As the command API answered when it was asked for.")
-    kind: str = Field(description="rebuild, redrive-children or redrive-notifications.")
+    kind: str = Field(
+        description="rebuild, redrive-children or redrive-notifications; of a worker of a newer "
+        "release, as that calls it."
+    )
     requested_by: str = Field(description="The subject of the administrator.")
     requested_at: Instant = Field(description="When it was asked for.")
-    state: OperationState = Field(description="Requested: no worker has begun it yet.")
+    state: str = Field(
+        description="requested (no worker has begun it yet), running, done or failed; of a worker "
+        "of a newer release, as that calls it.",
+        examples=["running"],
+    )
     started_at: Instant | None = Field(description="When a worker first began it; null: not yet.")
     ended_at: Instant | None = Field(description="When it was done or failed; null: it goes on.")
     done: int | None = Field(

@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import datetime
 
 from pydantic import Field
 
 from query_service.cache.entries import EVERYTHING, Tag
-from query_service.queries.answers import AnswerModel, average
+from query_service.queries.answers import AnswerModel, Instant, average
 from query_service.queries.figures import (
     NOT_COUNTED,
     DayFigures,
@@ -21,8 +20,8 @@ from query_service.queries.figures import (
 )
 from query_service.queries.query import Answer, Query
 from query_service.queries.visible_children import Scope
-from query_service.read_store.business_figures import BusinessFigures
 from query_service.read_store.port import ReadModelDatabase
+from query_service.read_store.recent_figures import Reading, RecentFigures
 from shared.clock import Clock
 from shared.events.child import AlertChannel, Severity
 from shared.read_models.deliveries import DeliveryState
@@ -66,6 +65,10 @@ class SystemAnalytics(AnswerModel):
     averages: SystemAverages
     safety_distribution: dict[SafetyStatus, int] = Field(description="Of active children.")
     engagement_distribution: dict[EngagementLevel, int] = Field(description="Of active children.")
+    figures_at: Instant = Field(
+        description="When everything below was counted, at most 30 s before this was answered; all "
+        "other numbers are newer."
+    )
     days: list[DayFigures] = Field(description="Yesterday and today, in UTC.")
     open_violations_by_severity: dict[Severity, int] | None = Field(
         description=f"Severity to number of unresolved violations; {UNKNOWN}"
@@ -82,6 +85,7 @@ class SystemAnalytics(AnswerModel):
 @dataclass(frozen=True, slots=True)
 class GetSystemAnalyticsHandler:
     store: ReadModelDatabase
+    figures: RecentFigures
     clock: Clock
     ttl: float
 
@@ -93,18 +97,23 @@ class GetSystemAnalyticsHandler:
         return frozenset({EVERYTHING})
 
     async def handle(self, _query: GetSystemAnalytics, _scope: Scope) -> Answer:
-        now = self.clock()
-        figures = await self.store.figures(now)
-        content = _analytics(Counter(await self.store.system_counters()), figures, now)
-        # what becomes of a notification drops no answer
-        pending = any(state == DeliveryState.PENDING for _, state in figures.deliveries or ())
-        ttl = TTL_WHILE_PENDING if pending else self.ttl
-        if not figures.is_whole:
+        asked_at, earlier = self.clock(), self.figures.last
+        reading = await self.figures.recent()
+        content = _analytics(Counter(await self.store.system_counters()), reading)
+        ttl = self.ttl
+        if reading is earlier or reading.at < asked_at:
+            # it may miss a change of which no notice will come any more
+            ttl = min(ttl, self.figures.recent_for())
+        if any(state == DeliveryState.PENDING for _, state in reading.figures.deliveries or ()):
+            # what becomes of a notification drops no answer
+            ttl = min(ttl, TTL_WHILE_PENDING)
+        if not reading.figures.is_whole:
             ttl = min(ttl, TTL_WHILE_INCOMPLETE)
-        return Answer(content, children=(), ttl=ttl)
+        return Answer(content, children=(), ttl=ttl, from_snapshot=True, as_of=reading.through)
 
 
-def _analytics(count: Counter[str], figures: BusinessFigures, now: datetime) -> SystemAnalytics:
+def _analytics(count: Counter[str], reading: Reading) -> SystemAnalytics:
+    figures = reading.figures
     children = {status: count[f"children_{status}"] for status in ChildStatus}
     accounts = children[ChildStatus.ACTIVE] + children[ChildStatus.DEACTIVATED]
     totals = SystemTotals(
@@ -124,7 +133,8 @@ def _analytics(count: Counter[str], figures: BusinessFigures, now: datetime) -> 
         ),
         safety_distribution={status: count[f"safety_{status}"] for status in SafetyStatus},
         engagement_distribution={level: count[f"engagement_{level}"] for level in EngagementLevel},
-        days=days_of(figures, now),
+        figures_at=reading.at,
+        days=days_of(figures, reading.at),
         open_violations_by_severity=open_by_severity(figures),
         resolutions_by_severity=resolutions_of(figures),
         notifications=notifications_of(figures),

@@ -84,8 +84,7 @@ class Principal:
         return self.alias if self.role is Role.DEVICE else self.subject
 
 
-PSEUDONYM_BYTES = 8
-OLDER_ALIAS_BYTES = 12
+PSEUDONYM_BYTES, OLDER_ALIAS_BYTES = 8, 12
 """Their length distinguishes the two."""
 
 
@@ -200,6 +199,7 @@ ACCESS: Mapping[str, Rule] = {
     "GetChildSafetyReport": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetAlertPolicy": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetChildConversations": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
+    "GetChildConsents": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetChildAnalytics": Rule(QUERIES, parent=OWN_FAMILY, device=OWN_BEAR, safety_officer=ALL),
     "GetChildSeries": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "SearchChildren": Rule(SEARCH, parent=OWN_FAMILY, safety_officer=ALL),

@@ -4,7 +4,7 @@ from shared.client.answers import LiveUpdate
 from shared.client.batch import BatchCommand, BatchResult
 from shared.client.client import TeddyClient
 from shared.client.freshness import Freshness, freshness_of
-from shared.client.operations import Operation, StartedOperation
+from shared.client.operations import Operation, OperationNotListed, StartedOperation
 from shared.client.seen_writes import SeenWrites
 from shared.client.transport import Observation, TeddyProblem, Unreachable
 
@@ -15,6 +15,7 @@ __all__ = [
     "LiveUpdate",
     "Observation",
     "Operation",
+    "OperationNotListed",
     "SeenWrites",
     "StartedOperation",
     "TeddyClient",

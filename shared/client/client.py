@@ -8,6 +8,7 @@ import orjson
 from shared.client import answers
 from shared.client.audit_answers import ChildAuditRecords
 from shared.client.calls import path_of
+from shared.client.consent_answers import ChildConsents
 from shared.client.export import whole
 from shared.client.freshness import FreshAnswer
 from shared.client.operations import Operations
@@ -88,6 +89,15 @@ class TeddyClient(Operations):
         path = path_of("children", child_id, "conversations")
         params = {"limit": limit, "cursor": cursor}
         return cast(answers.Conversations, await self.ask(path, child_id, params))
+
+    async def get_child_consents(
+        self, child_id: str, limit: int = 50, cursor: str | None = None
+    ) -> ChildConsents:
+        """Each consent that was given or withdrawn: one page of at most `limit` (200), the newest
+        first."""
+        path = path_of("children", child_id, "consents")
+        params = {"limit": limit, "cursor": cursor}
+        return cast(ChildConsents, await self.ask(path, child_id, params))
 
     async def get_child_analytics(
         self, child_id: str, period_days: int = 30

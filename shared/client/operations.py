@@ -8,7 +8,14 @@ from shared.client.calls import path_of
 from shared.client.commands import Commands
 
 POLL_SECONDS = 1.0
+MOST_LOOKS_UNSEEN = 120
+"""At the list, a second apart. A worker puts an operation there within two seconds."""
+
 ENDED = ("done", "failed")
+
+
+class OperationNotListed(Exception):
+    """What became of the operation cannot be told: it is not on the list. It may go on."""
 
 
 class StartedOperation(TypedDict):
@@ -18,8 +25,9 @@ class StartedOperation(TypedDict):
 
 
 class Operation(TypedDict):
-    """`state`: requested, running, done or failed. `done` of `total`: of a rebuild events, each
-    folded once and verified once; of a redrive children, or notifications."""
+    """`state`: requested, running, done or failed, or what a newer release calls it. `done` of
+    `total`: of a rebuild events, each folded once and verified once; of a redrive children, or
+    notifications."""
 
     operation_id: str
     kind: str
@@ -90,12 +98,19 @@ class Operations(Commands):
         return cast(StartedOperation, response.json())
 
     async def follow_operation(self, operation_id: str) -> AsyncIterator[Operation]:
-        """The operation each time that it has changed, at last as it ended."""
+        """The operation each time that it has changed, at last as it ended.
+
+        Raises OperationNotListed once others have taken its place on the list, or when it has not
+        been there for two minutes: no worker runs, or others took its place before."""
         seen: Operation | None = None
+        looks = 0
         while True:
             listed = await self.operations()
+            looks += 1
             found = next((one for one in listed if one["operation_id"] == operation_id), None)
-            if found is not None and found != seen:
+            if found is None:
+                _require_listed(operation_id, seen, looks)
+            elif found != seen:
                 seen = found
                 yield found
             if found is not None and found["state"] in ENDED:
@@ -110,3 +125,17 @@ class Operations(Commands):
                 watch(last)
         assert last is not None  # it ends with one that has ended
         return last
+
+
+def _require_listed(operation_id: str, seen: Operation | None, looks: int) -> None:
+    """Raises OperationNotListed where there is nothing to wait for any more."""
+    if seen is not None:
+        raise OperationNotListed(
+            f"operation {operation_id} was {seen['state']} when it was last seen, and is no longer "
+            "among the newest ones that are listed"
+        )
+    if looks >= MOST_LOOKS_UNSEEN:
+        raise OperationNotListed(
+            f"operation {operation_id} is not listed: no worker runs that could have seen it, or "
+            "newer ones have taken its place"
+        )

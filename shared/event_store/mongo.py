@@ -33,7 +33,7 @@ from shared.event_store.port import (
     StoreUnavailable,
     VersionConflict,
 )
-from shared.events.child import ERASED
+from shared.events.child import CONSENTING, ERASED
 from shared.fault_points import FaultPoint, reached
 from shared.mongo import Database, Document
 
@@ -43,6 +43,9 @@ _BY_ID = [("_id", ASCENDING)]
 
 ERASING: Document = {"events.type": ERASED}
 
+OF_CONSENTS: Document = {"events.type": {"$in": list(CONSENTING)}}
+_CONSENTS = "consents"
+
 IN_A_STREAM: Document = {"events": {"$ne": []}}
 """Not those that only keep the key of a command that changed nothing. They are in the same
 collection so that one unique index guards all keys: no key is ever in both."""
@@ -50,7 +53,8 @@ collection so that one unique index guards all keys: no key is ever in both."""
 
 async def ensure_indexes(database: Database) -> None:
     """An idempotency key is in at most one commit; `_id` serves every other look-up but those of
-    erasures: which streams ended, which bears a child had, and which parts of snapshots."""
+    erasures, which streams ended, which bears a child had, and which parts of snapshots; and of a
+    child's consents."""
     key = IndexModel(
         [("idempotency.key", ASCENDING)],
         name="idempotency_key",
@@ -60,6 +64,11 @@ async def ensure_indexes(database: Database) -> None:
     erasures = IndexModel(
         [("child_id", ASCENDING)], name="erasures", partialFilterExpression=ERASING
     )
+    consents = IndexModel(
+        [("child_id", ASCENDING), ("first_version", DESCENDING)],
+        name=_CONSENTS,
+        partialFilterExpression=OF_CONSENTS,
+    )
     claims = IndexModel([("child_id", ASCENDING)], name="child_id")
     older_claims = IndexModel(
         [("form", ASCENDING), ("_id", ASCENDING)],
@@ -67,7 +76,7 @@ async def ensure_indexes(database: Database) -> None:
         partialFilterExpression=OLDER,
     )
     async with within(TIMEOUT_SECONDS):
-        await database[COLLECTION].create_indexes([key, erasures])
+        await database[COLLECTION].create_indexes([key, erasures, consents])
         await database[CLAIMS].create_indexes([claims, older_claims])
     await ensure_snapshot_indexes(database)
 
@@ -145,6 +154,15 @@ class MongoEventStore:
         found = await self._find({"child_id": {"$in": list(child_ids)}, **ERASING})
         return {one.child_id: one for one in sorted(found, key=lambda one: one.first_version)}
 
+    async def consents(self, child_id: str, before_version: int | None, limit: int) -> list[Commit]:
+        """StoreUnavailable as long as the index is not there: without it, every commit of every
+        child would be read."""
+        wanted: Document = {"child_id": child_id, **OF_CONSENTS}
+        if before_version is not None:
+            wanted["first_version"] = {"$lt": before_version}
+        newest_first = [("first_version", DESCENDING)]
+        return await self._find(wanted, newest_first, limit, hint=_CONSENTS)
+
     async def erased(self, after: str, limit: int) -> list[str]:
         following = {"child_id": {"$gt": after}, **ERASING}
         found = self._commits.find(following, {"child_id": 1}).sort("child_id").limit(limit)
@@ -196,10 +214,15 @@ class MongoEventStore:
         return [_outcome(commit, standing) for commit in refused]
 
     async def _find(
-        self, query: Document, sort: list[tuple[str, Any]] | None = None, limit: int = 0
+        self,
+        query: Document,
+        sort: list[tuple[str, Any]] | None = None,
+        limit: int = 0,
+        hint: str | None = None,
     ) -> list[Commit]:
+        found = self._commits.find(query, sort=sort, limit=limit, hint=hint)
         async with within(self._timeout):
-            documents = await self._commits.find(query, sort=sort, limit=limit).to_list(None)
+            documents = await found.to_list(None)
         return [from_document(document) for document in documents]
 
 

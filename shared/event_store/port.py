@@ -91,6 +91,10 @@ class EventStore(Protocol):
     async def erasures(self, child_ids: Collection[str]) -> dict[str, Commit]:
         """The newest commit with a ChildErased of each of `child_ids` that has one."""
 
+    async def consents(self, child_id: str, before_version: int | None, limit: int) -> list[Commit]:
+        """At most `limit` commits that gave or withdrew a consent of the child, the newest first;
+        of those that begin below `before_version`, else of all. Reads no other commit."""
+
     async def erased(self, after: str, limit: int) -> list[str]:
         """At most `limit` children whose stream has a ChildErased, in order, after `after`."""
 

@@ -216,6 +216,7 @@ class ChildErased(_ChildEvent):
 
 
 ERASED = ChildErased.__name__
+CONSENTING = (ParentalConsentGiven.__name__, ParentalConsentWithdrawn.__name__)
 
 AccountEvent = (
     ChildRegistered | ChildProfileUpdated | ParentalConsentGiven | ParentalConsentWithdrawn

@@ -19,14 +19,15 @@ NEWEST_FIRST = [("requested_at", -1), ("_id", 1)]
 
 @dataclass(frozen=True, slots=True)
 class OperationStanding:
-    """`kind` is text: a newer release may know more. `done` of `total`: events or children or
-    notifications; None until that is known."""
+    """`kind` and `state` are as they are written: a newer release may know more of both, and one
+    that this release does not know must not hide the others. `done` of `total`: events or children
+    or notifications; None until that is known."""
 
     operation_id: str
     kind: str
     requested_by: str
     requested_at: datetime
-    state: OperationState
+    state: str
     started_at: datetime | None = None
     ended_at: datetime | None = None
     done: int | None = None
@@ -112,8 +113,6 @@ def _new(request: OperationRequest) -> Document:
 
 
 def _standing(document: Document) -> OperationStanding:
-    names = {one.name for one in fields(OperationStanding)} - {"operation_id", "state"}
+    names = {one.name for one in fields(OperationStanding)} - {"operation_id"}
     values = {name: document[name] for name in names if name in document}
-    return OperationStanding(
-        operation_id=document["_id"], state=OperationState(document["state"]), **values
-    )
+    return OperationStanding(operation_id=document["_id"], **values)

@@ -48,6 +48,7 @@ async def _nobody_or_not_yours(world: World) -> str:
         "/conversations",
         "/analytics",
         "/series",
+        "/consents",
         "/export",
         "/erasure-receipt",
     ):

@@ -39,6 +39,7 @@ OPERATIONS = (
     (f"GET {CHILD}/conversations", None, "404 403 - 403"),
     (f"GET {CHILD}/analytics", None, "404 404 - 403"),
     (f"GET {CHILD}/series", None, "404 403 - 403"),
+    (f"GET {CHILD}/consents", None, "404 403 - 403"),
     (f"GET {CHILD}/export", None, "404 403 403 403"),
     (f"GET {CHILD}/audit-records", None, "403 403 - 403"),
     (f"GET {VIOLATION}/evidence", None, "403 403 - 403"),

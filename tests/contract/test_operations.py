@@ -8,6 +8,7 @@ from shared.mongo import Mongo
 from shared.read_models.deliveries import deliveries, delivery_of
 from shared.read_models.generations import Generation, begin_catalog
 from shared.read_models.heartbeats import Heartbeats
+from shared.read_models.operation_states import COLLECTION, newest_operations
 from tests.support.command_side import StoppedClock
 from tests.support.read_model_builders import NOON, alert_document
 
@@ -35,4 +36,27 @@ async def test_what_workers_wrote_is_what_operators_read(mongo_url: str, fresh_d
     assert known.children[0].reason == "broken"
     (waiting,) = known.deliveries.items()
     assert (waiting[0], waiting[1].count, waiting[1].oldest) == (("email", "pending"), 1, NOON)
+    await mongo.close()
+
+
+async def test_what_a_newer_release_calls_an_operation_hides_no_other(
+    mongo_url: str, fresh_database: str
+):
+    # given
+    mongo = Mongo(mongo_url)
+    database = mongo.database(fresh_database)
+    asked = {"requested_by": "admin-1", "requested_at": NOON}
+    await database[COLLECTION].insert_many(
+        [
+            {"_id": "op-1", "kind": "rebuild", "state": "done", **asked},
+            {"_id": "op-2", "kind": "compact-store", "state": "paused", "by_hand": True, **asked},
+        ]
+    )
+    # when
+    found = await newest_operations(database, 20)
+    # then
+    assert [(one.operation_id, one.kind, one.state) for one in found] == [
+        ("op-1", "rebuild", "done"),
+        ("op-2", "compact-store", "paused"),
+    ]
     await mongo.close()

@@ -17,7 +17,7 @@ from shared.event_store.envelope import (
 )
 from shared.event_store.group_commit import outcome_when_taken
 from shared.event_store.port import BEAR, OLDER_ALIAS, Claim, OlderContent, Snapshot
-from shared.events.child import ERASED
+from shared.events.child import CONSENTING, ERASED
 from shared.events.personal import LABELS_IN_CLEAR, LAST_IN_CLEAR
 
 
@@ -82,6 +82,12 @@ class MemoryEventStore:
         commits = (self._commits[place] for place in self._order)
         return {one.child_id: one for one in commits if _erases(one) and one.child_id in child_ids}
 
+    async def consents(self, child_id: str, before_version: int | None, limit: int) -> list[Commit]:
+        found = [one for one in await self.load(child_id) if _changes_consents(one)]
+        if before_version is not None:
+            found = [one for one in found if one.first_version < before_version]
+        return found[::-1][:limit]
+
     async def erased(self, after: str, limit: int) -> list[str]:
         return sorted(child_id for child_id in self._erased() if child_id > after)[:limit]
 
@@ -97,6 +103,10 @@ class MemoryEventStore:
 
 def _erases(commit: Commit) -> bool:
     return any(event.type == ERASED for event in commit.events)
+
+
+def _changes_consents(commit: Commit) -> bool:
+    return any(event.type in CONSENTING for event in commit.events)
 
 
 class MemoryClaimStore:

@@ -81,7 +81,7 @@ class Agents:
     async def is_in(self, operation_id: str, state: OperationState) -> OperationStanding:
         found = await eventually(
             lambda: self.of(operation_id),
-            wanted=lambda one: one is not None and one.state is state,
+            wanted=lambda one: one is not None and one.state == state,
         )
         assert found is not None
         return found

@@ -33,6 +33,8 @@ QUERY_PATHS = (
     f"/v1/children/{LENA}/safety-report?from=2026-11-01&to=2026-11-30&limit=2",
     f"/v1/children/{LENA}/safety-report?from=yesterday&limit=0&cursor=x",
     f"/v1/children/{LENA}/conversations?limit=201",
+    f"/v1/children/{LENA}/consents?limit=2",
+    f"/v1/children/{LENA}/consents?limit=0&cursor=x",
     f"/v1/children/{LENA}/erasure-receipt",
     f"/v1/children/{LENA}/audit-records",
     f"/v1/children/{LENA}/audit-records?limit=0&cursor=x",

@@ -175,7 +175,7 @@ async def test_an_end_that_nobody_told_the_readers_is_told_by_any_worker(agents:
     assert told is not None
     assert (told.state, told.outcome) == (OperationState.DONE, "it worked")
     assert unknown is not None
-    assert unknown.state is OperationState.FAILED
+    assert unknown.state == OperationState.FAILED
     assert work.attempts == []
 
 

@@ -105,7 +105,7 @@ async def test_beside_a_rebuild_from_the_command_line_it_fails_and_says_so(
     await world.database[LEASES].insert_one({**lease, "expires_at": utc_now().replace(year=2099)})
     async with world.worker():
         ended = await operated.ended(await operated.ask(OperationKind.REBUILD))
-    assert ended.state is OperationState.FAILED
+    assert ended.state == OperationState.FAILED
     assert ended.outcome == "another rebuild is running; see `teddy replay status`"
 
 
@@ -138,4 +138,4 @@ async def test_a_redrive_whose_worker_is_killed_is_done_by_the_next_one(
         second.kill()
     async with world.worker():
         ended = await operated.ended(operation_id)
-    assert ended.state is OperationState.DONE
+    assert ended.state == OperationState.DONE

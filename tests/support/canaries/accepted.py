@@ -142,7 +142,7 @@ async def look(on: Callers, child: str) -> list[bytes]:
     """Everybody asks what they may, the cache is asked twice. What analysts and operators are
     shown: numbers, so no canary."""
     at, family = f"/v1/children/{child}", f"/v1/parents/{PARENT}"
-    parts = ("safety-report", "alert-policy", "conversations", "analytics", "series")
+    parts = ("safety-report", "alert-policy", "conversations", "analytics", "series", "consents")
     of_child = [at, *(f"{at}/{part}" for part in parts)]
     searches = [f"/v1/children?name={canary('name', 2)[:12]}"]
     with accepted() as ok:

@@ -100,6 +100,7 @@ PAGED = (
     "GetChildrenByParent",
     "GetChildSafetyReport",
     "GetChildConversations",
+    "GetChildConsents",
     "GetSafetyViolations",
 )
 BY_THE_PARENT = "AcknowledgeSafetyViolation"

@@ -7,7 +7,7 @@ import httpx2
 import orjson
 import pytest
 
-from shared.client import Operation, TeddyClient, TeddyProblem
+from shared.client import Operation, OperationNotListed, TeddyClient, TeddyProblem
 from shared.client import operations as client_operations
 
 STARTED = httpx2.Response(202, json={"operation_id": "op-1", "kind": "rebuild", "state": "x"})
@@ -94,3 +94,30 @@ async def test_a_second_one_is_refused_and_names_the_first():
             await client.redrive_notifications()
     assert (refused.value.code, refused.value.body["operation_id"]) == ("operation-running", "op-0")
     assert len(apis.asked) == 1
+
+
+async def test_one_that_others_pushed_off_the_list_is_not_waited_for():
+    # given
+    others = [{"operation_id": f"op-{number}", "state": "done"} for number in range(2, 22)]
+    running = standing("running", 4)
+    apis = Apis(STARTED, [], [running], others)
+    seen: list[Operation] = []
+    # when
+    async with apis.client() as client:
+        with pytest.raises(OperationNotListed, match="op-1 was running"):
+            await client.rebuild_read_models(watch=seen.append)
+    # then
+    assert seen == [running]
+
+
+async def test_one_that_never_is_on_the_list_is_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    # given: no worker runs, or it was asked for long ago
+    monkeypatch.setattr(client_operations, "MOST_LOOKS_UNSEEN", 3)
+    apis = Apis(STARTED, [], [], [])
+    # then
+    async with apis.client() as client:
+        with pytest.raises(OperationNotListed, match="op-1 is not listed"):
+            _ = [one async for one in client.follow_operation("op-1")]
+    assert len(apis.asked) == 3

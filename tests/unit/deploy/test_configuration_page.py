@@ -15,6 +15,7 @@ from projection_worker.notifications.metrics import NotificationMetrics
 from query_service.business_metrics import BusinessMetrics
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
+from query_service.read_store.recent_figures import RecentFigures
 from shared.clock import utc_now
 from tests.fakes.read_store import MemoryReadModels
 
@@ -88,7 +89,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "monitoring.md"
 async def test_every_metric_on_the_page_is_one_of_the_worker_or_the_query_api():
     # given
     registry = CollectorRegistry()
-    await BusinessMetrics(registry, MemoryReadModels(), utc_now).refresh()
+    await BusinessMetrics(registry, RecentFigures(MemoryReadModels(), utc_now)).refresh()
     metrics = WorkerMetrics(registry)
     metrics.retry("OperationFailure 50")
     notifications = NotificationMetrics(registry)

@@ -229,6 +229,7 @@ QUERY_PATHS = [
     f"{LENA}/conversations",
     f"{LENA}/analytics",
     f"{LENA}/series",
+    f"{LENA}/consents",
     "/v1/children",
 ]
 NAMES = sorted(

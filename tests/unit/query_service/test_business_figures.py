@@ -19,6 +19,7 @@ from query_service.queries.visible_children import Scope
 from query_service.read_store.business_figures import BusinessFigures
 from query_service.read_store.figures_in_mongo import FiguresInMongo
 from query_service.read_store.port import ReadStoreUnavailable
+from query_service.read_store.recent_figures import RecentFigures
 from shared.read_models.deliveries import DeliveryDocument, delivery_of
 from shared.read_models.generations import Generation, KeptGeneration
 from tests.support.query_side import ANALYST, QuerySide
@@ -104,9 +105,16 @@ async def test_an_answer_that_counts_a_notification_under_way_is_soon_read_again
     side: QuerySide, state: str, ttl: float
 ):
     deliver(side, "a1", "email", state)
-    handler = GetSystemAnalyticsHandler(side.store, lambda: NOON, 900)
+    handler = analytics_of(side)
     answer = await handler.handle(GetSystemAnalytics(), Scope.of(ANALYST, "GetSystemAnalytics"))
     assert answer.ttl == ttl
+
+
+def analytics_of(side: QuerySide) -> GetSystemAnalyticsHandler:
+    def clock() -> datetime:
+        return side.now
+
+    return GetSystemAnalyticsHandler(side.store, RecentFigures(side.store, clock), clock, 900)
 
 
 async def metrics_of(side: QuerySide) -> Mapping[str, Mapping[tuple[str, ...], float]]:
@@ -179,7 +187,7 @@ async def test_a_figure_that_is_not_counted_in_time_takes_no_other_away(
         )
 
     monkeypatch.setattr(busy.store, "figures", late)
-    handler = GetSystemAnalyticsHandler(busy.store, lambda: NOON, 900)
+    handler = analytics_of(busy)
     answer = await handler.handle(GetSystemAnalytics(), Scope.of(ANALYST, "GetSystemAnalytics"))
     assert answer.ttl == TTL_WHILE_INCOMPLETE
     found = answer.content.model_dump(mode="json")

@@ -25,6 +25,7 @@ ON_RECORD: Mapping[str, tuple[str, set[str]]] = {
     "/v1/children/{child_id}/safety-report": (f"/v1/children/{MIA}/safety-report", {MIA}),
     "/v1/children/{child_id}/alert-policy": (f"/v1/children/{MIA}/alert-policy", {MIA}),
     "/v1/children/{child_id}/conversations": (f"/v1/children/{MIA}/conversations", {MIA}),
+    "/v1/children/{child_id}/consents": (f"/v1/children/{MIA}/consents", {MIA}),
     "/v1/children/{child_id}/analytics": (f"/v1/children/{MIA}/analytics", {MIA}),
     "/v1/children/{child_id}/series": (f"/v1/children/{MIA}/series", {MIA}),
     "/v1/children/{child_id}/export": (f"/v1/children/{MIA}/export", {MIA}),

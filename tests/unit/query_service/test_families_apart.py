@@ -45,6 +45,7 @@ OF_THE_OTHER_FAMILY = [
 WITHOUT_TEXTS = [
     ("/v1/children/lena-b/alert-policy", "child-not-found"),
     ("/v1/children/lena-b/series", "child-not-found"),
+    ("/v1/children/lena-b/consents", "child-not-found"),
 ]
 
 

@@ -131,6 +131,7 @@ async def test_every_query_has_its_address(side: QuerySide):
         "/v1/parents/weiss/alerts?limit=5",
         "/v1/system/analytics",
         "/v1/children/lena/alert-policy",
+        "/v1/children/lena/consents?limit=5",
         "/v1/children/lena/series?from=2026-11-01&to=2026-11-02",
         "/v1/children/lena/audit-records?limit=5",
     ]
@@ -266,6 +267,7 @@ async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: Query
         "GetAlerts": None,
         "GetSafetyViolations": None,
         "GetChildAuditRecords": None,
+        "GetChildConsents": None,
         "GetErasureReceipt": None,
         "GetSystemStatus": None,
         "GetOperations": None,

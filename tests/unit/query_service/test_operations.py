@@ -56,6 +56,20 @@ async def test_each_says_how_far_it_is_and_what_came_of_it(side: QuerySide):
     ]
 
 
+async def test_one_of_a_newer_release_is_shown_as_it_is_written(side: QuerySide):
+    # given a kind and a state that this release does not know
+    side.store.started = [
+        OperationStanding("op-2", "compact-store", "admin-1", side.now, "paused"),
+        OperationStanding("op-1", "rebuild", "admin-1", side.now, OperationState.DONE),
+    ]
+    # when
+    answer = await side.get(PATH, ADMIN)
+    # then
+    assert answer.status_code == 200, answer.text
+    shown = [(one["kind"], one["state"]) for one in answer.json()["operations"]]
+    assert shown == [("compact-store", "paused"), ("rebuild", "done")]
+
+
 async def test_the_last_twenty_are_shown(side: QuerySide):
     side.store.started = [
         OperationStanding(f"op-{at}", "rebuild", "admin-1", side.now, OperationState.FAILED)

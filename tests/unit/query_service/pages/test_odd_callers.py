@@ -1,8 +1,13 @@
 """Callers, forms and command APIs that are not as usual: nothing fails, nothing is lost."""
 
-import httpx2
-import pytest
+from collections.abc import Callable
 
+import httpx2
+import orjson
+import pytest
+from starlette.types import Message
+
+from query_service.pages.english import ENGLISH
 from query_service.pages.preferences import preferences_of
 from tests.support.pages import PagesSide, form_token_of
 from tests.support.query_side import QuerySide, parent
@@ -39,6 +44,51 @@ async def test_a_parent_of_any_subject_sees_the_family(side: QuerySide, subject:
     assert "Lena" in page.text
 
 
+@pytest.mark.parametrize(
+    ("target", "refusal"),
+    [
+        ("*", (404, "not-found")),
+        ("", (404, "not-found")),
+        ("dashboard", (404, "not-found")),
+        ("a/b", (404, "not-found")),
+        ("http://pages.example/dashboard", (400, "malformed-request")),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+async def test_a_target_that_is_no_path_is_answered_as_any_unknown_one(
+    pages: PagesSide, method: str, target: str, refusal: tuple[int, str]
+):
+    # given
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": target,
+        "raw_path": target.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"pages.example")],
+        "client": ("192.0.2.7", 1),
+        "server": ("pages.example", 80),
+    }
+    # when
+    await pages.side.app(scope, receive, send)
+    # then
+    start, body = sent[0], b"".join(one.get("body", b"") for one in sent[1:])
+    problem = orjson.loads(body)
+    assert (start["status"], problem["code"]) == refusal
+
+
 async def test_all_addresses_that_a_form_came_through_are_passed_on(pages: PagesSide):
     lines = [("X-Forwarded-For", b"1.2.3.4"), ("X-Forwarded-For", b"9.9.9.9")]
     await reactivated(pages, *lines)
@@ -62,3 +112,45 @@ async def test_a_redirect_is_no_command_that_was_done(pages: PagesSide):
 def test_preferences_that_are_nested_too_deeply_are_refused():
     with pytest.raises(ValueError, match=r"^$"):
         preferences_of("a: " + "[" * 300 + "]" * 300)
+
+
+def of_a_proxy() -> httpx2.Response:
+    return httpx2.Response(200, html="<html><h1>Maintenance</h1></html>")
+
+
+def of_a_proxy_that_says_it_is_json() -> httpx2.Response:
+    return httpx2.Response(201, content=b"<html>", headers={"Content-Type": "application/json"})
+
+
+def of_nothing() -> httpx2.Response:
+    return httpx2.Response(204)
+
+
+def a_list() -> httpx2.Response:
+    return httpx2.Response(200, json=[])
+
+
+def too_late() -> httpx2.Response:
+    raise httpx2.ReadTimeout("no answer")
+
+
+@pytest.mark.parametrize(
+    "answer", [of_a_proxy, of_a_proxy_that_says_it_is_json, of_nothing, a_list, too_late]
+)
+async def test_what_the_command_api_did_not_answer_is_not_known_to_be_done(
+    pages: PagesSide, answer: Callable[[], httpx2.Response]
+):
+    # when
+    pages.commands.answer = answer
+    location = (await reactivated(pages)).headers["Location"]
+    # then
+    assert "not-saved=outcome-unknown" in location
+    async with pages.browser() as browser:
+        await pages.sign_in(browser, parent("weiss"))
+        page = (await browser.get(location)).text
+    assert ENGLISH.outcome_unknown in page
+
+
+async def test_what_the_command_api_answered_is_done(pages: PagesSide):
+    pages.commands.answer = lambda: httpx2.Response(202, json={"child_id": LENA})
+    assert "not-saved" not in (await reactivated(pages)).headers["Location"]
