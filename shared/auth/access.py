@@ -84,8 +84,7 @@ class Principal:
         return self.alias if self.role is Role.DEVICE else self.subject
 
 
-PSEUDONYM_BYTES = 8
-OLDER_ALIAS_BYTES = 12
+PSEUDONYM_BYTES, OLDER_ALIAS_BYTES = 8, 12
 """Their length distinguishes the two."""
 
 
@@ -222,6 +221,7 @@ ACCESS: Mapping[str, Rule] = {
     # the processes themselves
     "GetCommandBus": Rule(QUERIES),
     "GetQueryBus": Rule(QUERIES),
+    "GetRecentRequests": Rule(QUERIES),
     "GetCacheStatistics": Rule(QUERIES),
     "ClearCache": Rule(QUERIES),
 }
