@@ -27,8 +27,8 @@ from query_service.queries.visible_children import Scope
 from shared.auth.access import operation_of
 from shared.http.problems import problem_responses
 from shared.http.recent_requests import recent_requests_of
-from shared.http.request_figures import RequestFigures
 from shared.http.request_checks import StrictRoute
+from shared.http.request_figures import RequestFigures
 
 OF_NO_ONE = problem_responses(401, 403, 429, 503)
 

@@ -23,7 +23,6 @@ class RequestsTexts:
     none_answered: str
     refusals: str
     by_code: str
-    times: str
     none_lately: str
     code: str
     role: str
@@ -50,7 +49,6 @@ REQUESTS_IN_ENGLISH = RequestsTexts(
     none_answered="Nothing was asked for in the last five minutes.",
     refusals="Recent refusals",
     by_code="Refusals of the last five minutes by code",
-    times="× {}",
     none_lately="None in the last five minutes.",
     code="Code",
     role="Caller",
@@ -77,7 +75,6 @@ REQUESTS_IN_GERMAN = RequestsTexts(
     none_answered="In den letzten fünf Minuten wurde nichts angefragt.",
     refusals="Letzte Ablehnungen",
     by_code="Ablehnungen der letzten fünf Minuten nach Code",
-    times="× {}",
     none_lately="Keine in den letzten fünf Minuten.",
     code="Code",
     role="Wer",

@@ -121,7 +121,16 @@ class Exchange:
     them itself. `recent` counts the request with its answer. Once it is `let_in`, its answer is
     recorded and its place is given back."""
 
-    __slots__ = ("_admitted", "_always", "_known", "_recent", "_records", "_send", "_since", "scope")
+    __slots__ = (
+        "_admitted",
+        "_always",
+        "_known",
+        "_recent",
+        "_records",
+        "_send",
+        "_since",
+        "scope",
+    )
 
     def __init__(
         self, scope: Scope, send: Send, always: Lines, recent: RecentRequests | None = None

@@ -1,4 +1,4 @@
-"""What one process answered lately: how many requests, how fast, the slowest, and what it refused."""
+"""What one process answered lately: how many requests, how fast, and what it refused."""
 
 import math
 import time
@@ -27,6 +27,7 @@ STEPS = tuple(
 )
 """Durations are counted by the first of these that is not shorter: the memory that they take is the
 same for any number of requests."""
+
 
 class _Slow(NamedTuple):
     """`seconds` that it took, `at` a monotonic moment."""
@@ -125,9 +126,7 @@ class RecentRequests:
         )
 
 
-def _compare(
-    slot: _Slot, operation: str | None, seconds: float, now: float, status: int
-) -> None:
+def _compare(slot: _Slot, operation: str | None, seconds: float, now: float, status: int) -> None:
     if operation is None:
         return
     known = slot.slowest.get(operation)

@@ -43,9 +43,7 @@ class RequestFigures:
     """Of one process, which counts for itself. What it answered and refused under `/v1`, without
     requests whose caller left before; connections that were refused are no requests."""
 
-    seconds: Annotated[
-        float, Field(description="The period of all numbers: five minutes, less after a start.")
-    ]
+    seconds: Annotated[float, Field(description="The period of these numbers: up to five minutes.")]
     requests: Annotated[int, Field(description="Answered or refused in these seconds.")]
     requests_per_second: Annotated[float, Field(description="Their average.")]
     p50_milliseconds: Annotated[

@@ -62,7 +62,7 @@ async def test_refusals_are_shown_with_code_operation_and_caller(pages: PagesSid
     # when
     page = await shown(pages)
     # then
-    assert "<code>forbidden</code> × 1" in part(page, "refused-by-code")
+    assert "<code>forbidden</code>: 1" in part(page, "refused-by-code")
     refusals = part(page, "refusals")
     rows = re.findall(
         r'<th scope="row">(.*?)</th><td><code>(.*?)</code></td><td>(.*?)</td>', refusals
