@@ -51,6 +51,8 @@ from shared.events.child import AlertChannel
 from shared.http.edge import Around, Lifespan, install_edge, new_api
 from shared.http.openapi import install_links
 from shared.http.problems import install_problems, problem_responses
+from shared.http.recent_requests import recent_requests_of
+from shared.http.request_figures import RequestFigures
 from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_store import KeyStore
 from shared.keyring.keyring import Keyring
@@ -164,6 +166,14 @@ async def get_command_bus(request: Request) -> dict[str, Any]:
     bus = edge.bus
     handlers = [{"command": each.command, "handler": each.handler} for each in bus.handlers]
     return {"handlers": handlers, "middleware": bus.middleware, "health": bus.health()}
+
+
+@introspection.get("/system/requests", responses=problem_responses(401, 403, 429, 503))
+async def get_recent_requests(request: Request) -> RequestFigures:
+    """How many requests were answered in the last five minutes, how fast, and what was refused. Of
+    the process that answers; each counts its own. For administrators."""
+    allowed(request.state.principal, "GetRecentRequests")
+    return recent_requests_of(request.app).figures()
 
 
 ROUTERS = (*COMMAND_ROUTERS, batch.router, operations.router, introspection)

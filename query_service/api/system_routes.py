@@ -26,7 +26,9 @@ from query_service.queries.get_system_status import GetSystemStatus, SystemStatu
 from query_service.queries.visible_children import Scope
 from shared.auth.access import operation_of
 from shared.http.problems import problem_responses
+from shared.http.recent_requests import recent_requests_of
 from shared.http.request_checks import StrictRoute
+from shared.http.request_figures import RequestFigures
 
 OF_NO_ONE = problem_responses(401, 403, 429, 503)
 
@@ -142,3 +144,10 @@ async def get_cache_statistics(request: Request) -> CacheStatistics:
 async def clear_cache(request: Request) -> CacheCleared:
     """Drop every cached answer of the process that answers."""
     return CacheCleared(removed=edge_of(request).cache.clear())
+
+
+@system.get("/system/requests", responses=OF_NO_ONE, dependencies=[Depends(allowed)])
+async def get_recent_requests(request: Request) -> RequestFigures:
+    """How many requests were answered in the last five minutes, how fast, and what was refused. Of
+    the process that answers; each counts its own, those of its pages too."""
+    return recent_requests_of(request.app).figures()

@@ -4,6 +4,7 @@ from query_service.pages.texts import Texts
 from query_service.pages.texts_of_account import ACCOUNT_IN_ENGLISH
 from query_service.pages.texts_of_analytics import ENGLISH as ANALYTICS
 from query_service.pages.texts_of_console import CONSOLE_ENGLISH
+from query_service.pages.texts_of_requests import REQUESTS_IN_ENGLISH
 from query_service.pages.texts_of_safety import SAFETY_ENGLISH
 from query_service.pages.texts_of_sign_in import SIGN_IN_IN_ENGLISH
 
@@ -76,6 +77,7 @@ ENGLISH = Texts(
     other_role="This page is for another role than the one you are signed in with.",
     safety_desk=SAFETY_ENGLISH,
     console_desk=CONSOLE_ENGLISH,
+    requests_desk=REQUESTS_IN_ENGLISH,
     refusals={
         "child-deactivated": "The account is deactivated.",
         "already-deactivated": "The account was deactivated already.",

@@ -4,6 +4,7 @@ from query_service.pages.german_of_account import ACCOUNT_IN_GERMAN
 from query_service.pages.german_of_analytics import GERMAN as ANALYTICS
 from query_service.pages.texts import Texts
 from query_service.pages.texts_of_console import CONSOLE_GERMAN
+from query_service.pages.texts_of_requests import REQUESTS_IN_GERMAN
 from query_service.pages.texts_of_safety import SAFETY_GERMAN
 from query_service.pages.texts_of_sign_in import SIGN_IN_IN_GERMAN
 
@@ -76,6 +77,7 @@ GERMAN = Texts(
     other_role="Diese Seite ist für eine andere Rolle als die, mit der Sie angemeldet sind.",
     safety_desk=SAFETY_GERMAN,
     console_desk=CONSOLE_GERMAN,
+    requests_desk=REQUESTS_IN_GERMAN,
     refusals={
         "child-deactivated": "Das Konto ist deaktiviert.",
         "already-deactivated": "Das Konto war schon deaktiviert.",

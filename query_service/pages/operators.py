@@ -28,6 +28,17 @@ CONSOLE = HOMES[Role.ADMIN]
 ASKED_FOR = "asked-for"
 """What was done by a form of the console."""
 
+OWN = frozenset(
+    {
+        "GetSystemStatus",
+        "GetOperations",
+        "GetCacheStatistics",
+        "GetRecentRequests",
+        "GetSystemAnalytics",
+    }
+)
+"""What the console itself asks for, each time that it is shown."""
+
 FLOW = ("command", "store", "relay", "worker", "models", "query", "parents")
 """The parts that an event comes through, in order."""
 
@@ -71,12 +82,13 @@ class Operators:
             asked("system", "status"),
             asked("system", "operations"),
             asked("cache"),
+            asked("system", "requests"),
             asked("system", "analytics"),
         )
         refused = self.site.refused(request, *answers)
         if refused is not None:
             return refused
-        status, operations, cache = (answer.content for answer in answers)
+        status, operations, cache, requests = (answer.content for answer in answers)
         return self.site.renderer.page(
             request,
             "console.html",
@@ -86,6 +98,8 @@ class Operators:
             once=new_id(),
             numbers=None if numbers.is_refusal else numbers.content,
             cache=cache,
+            requests=requests,
+            own=OWN,
             flow=flow_of(status),
             remedies=REMEDIES,
             **notices(request, answers[0]),

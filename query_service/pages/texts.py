@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from query_service.pages.texts_of_account import AccountTexts
 from query_service.pages.texts_of_analytics import AnalyticsTexts
 from query_service.pages.texts_of_console import ConsoleTexts
+from query_service.pages.texts_of_requests import RequestsTexts
 from query_service.pages.texts_of_safety import SafetyTexts
 from query_service.pages.texts_of_sign_in import SignInTexts
 
@@ -81,6 +82,7 @@ class Texts:
     other_role: str
     safety_desk: SafetyTexts
     console_desk: ConsoleTexts
+    requests_desk: RequestsTexts
     refusals: Mapping[str, str]
     errors: Mapping[int, str]
     statuses: Mapping[str, str]

@@ -222,6 +222,7 @@ ACCESS: Mapping[str, Rule] = {
     # the processes themselves
     "GetCommandBus": Rule(QUERIES),
     "GetQueryBus": Rule(QUERIES),
+    "GetRecentRequests": Rule(QUERIES),
     "GetCacheStatistics": Rule(QUERIES),
     "ClearCache": Rule(QUERIES),
 }

@@ -224,6 +224,17 @@ class TeddyClient(Operations):
         """Hits, misses, hit rate, size and what left the cache; role admin."""
         return await self.ask(path_of("cache"))
 
+    async def get_recent_requests(self) -> dict[str, Any]:
+        """How many requests the query process that answers had in the last five minutes, how fast
+        they were, and what it refused; role admin."""
+        return await self.ask(path_of("system", "requests"))
+
+    async def get_recent_commands(self) -> dict[str, Any]:
+        """The same of the command process that answers."""
+        response = await self._command.request("GET", path_of("system", "requests"))
+        figures: dict[str, Any] = response.json()
+        return figures
+
     async def clear_all_caches(self) -> int:
         """How many cached answers were dropped; role admin."""
         response = await self._query.request("DELETE", path_of("cache"))

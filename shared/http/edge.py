@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Security
@@ -24,6 +24,7 @@ from shared.http.exchange import (
 )
 from shared.http.openapi import extend_document, install_documentation
 from shared.http.problems import ON_EVERY_ANSWER, problem_response
+from shared.http.recent_requests import RecentRequests
 from shared.http.request_checks import refusal_of
 from shared.http.request_context import (
     correlate,
@@ -45,7 +46,8 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What an API's edge asks of its process. `clock`, `new_id`: of audit records and requests."""
+    """What an API's edge asks of its process. `clock`, `new_id`: of audit records and requests.
+    `recent`: counts what was answered."""
 
     trail: AuditTrail
     readiness: Readiness
@@ -54,6 +56,7 @@ class Around:
     exposure: Exposure
     clock: Clock = utc_now
     new_id: NewId = new_id
+    recent: RecentRequests = field(default_factory=RecentRequests)
 
 
 def new_api(
@@ -84,8 +87,9 @@ def install_edge(app: FastAPI, around: Around) -> None:
     bounds, registry, exposure = around.bounds, around.registry, around.exposure
     app.include_router(operations_router(around.readiness, registry))
     records = Records(around.trail, around.clock)
-    guarded = Guarded(app, PREFIX, Requests(bounds, registry), records)
+    guarded = Guarded(app, PREFIX, Requests(bounds, registry), records, around.recent)
     _install(app, exposure, around.new_id, guarded)
+    app.state.recent_requests = around.recent
     app.state.connection_room = ConnectionRoom(bounds, exposure.trusted_proxies, registry)
 
 
@@ -97,12 +101,14 @@ def install_hardening(app: FastAPI, exposure: Exposure, new_id: NewId | None = N
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """What stands around the routes of `app` below `prefix` in addition: bounds and a record."""
+    """What stands around the routes of `app` below `prefix` in addition: bounds, a record and
+    counts."""
 
     app: FastAPI
     prefix: str
     requests: Requests
     records: Records
+    recent: RecentRequests
 
 
 def _install(
@@ -152,11 +158,14 @@ class Edge:
         if self._new_id is not None:
             always = [*always, (CORRELATION_LINE, correlate(scope, self._new_id).encode())]
         scope = with_callers_address(scope, self._trusted)
-        exchange, guarded = Exchange(scope, send, always), self._guarded
+        guarded = self._guarded
+        if guarded is not None and not scope["path"].startswith(guarded.prefix):
+            guarded = None
+        exchange = Exchange(scope, send, always, None if guarded is None else guarded.recent)
         refusal = refusal_of(scope)
         if refusal is not None:
             await problem_response(Request(scope), refusal)(scope, receive, exchange.send)
-        elif guarded is not None and scope["path"].startswith(guarded.prefix):
+        elif guarded is not None:
             await self._guard(guarded, exchange, receive)
         else:
             await self._app(scope, receive, exchange.send)

@@ -2,6 +2,7 @@
 every answer has."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from starlette.types import Message, Scope, Send
@@ -13,11 +14,12 @@ from shared.audit.record import (
     AuditUnavailable,
     children_of,
 )
-from shared.auth.access import Principal
+from shared.auth.access import Principal, operation_of
 from shared.clock import Clock
 from shared.http.admission import Admitted, slow_down
 from shared.http.limits import Standing
 from shared.http.problems import Problem
+from shared.http.recent_requests import RecentRequests
 from shared.http.request_context import CORRELATION
 
 AUDIT_UNAVAILABLE = Problem(
@@ -27,7 +29,7 @@ AUDIT_UNAVAILABLE = Problem(
     "The request cannot be recorded in the audit trail, so it was not executed; retry it.",
     headers={"Retry-After": "1"},
 )
-NOT_MODIFIED, REFUSED_FROM, TOO_MANY_REQUESTS = 304, 400, 429
+NOT_MODIFIED, REFUSED_FROM, TOO_MANY_REQUESTS, FAILED = 304, 400, 429, 500
 READS = ("GET", "HEAD")
 EVENT_STREAM = b"text/event-stream"
 CORRELATION_LINE = CORRELATION.lower().encode()
@@ -82,7 +84,7 @@ class Records:
             at=self._clock(),
             subject=principal.on_record if principal else "",
             role=principal.role.value if principal else "",
-            operation=known.operation or _operation(scope),
+            operation=_operation(known, scope) or "UnknownRoute",
             outcome=_outcome(scope, status),
             address=known.address,
             correlation_id=state.get("correlation_id", ""),
@@ -92,11 +94,16 @@ class Records:
         )
 
 
-def _operation(scope: Scope) -> str:
-    """The route's name, as commands and queries are written; never the path, which may hold
-    anything."""
-    name = getattr(scope.get("endpoint"), "__name__", "unknown_route")
-    return "".join(word.title() for word in name.split("_"))
+_operation_of_route = cache(operation_of)
+
+
+def _operation(known: AuditedRequest | None, scope: Scope) -> str | None:
+    """What was asked for, by the route's name if nobody said it; never the path, which may hold
+    anything. None where no route was found."""
+    if known is not None and known.operation is not None:
+        return known.operation
+    name = getattr(scope.get("endpoint"), "__name__", None)
+    return None if name is None else _operation_of_route(name)
 
 
 def _outcome(scope: Scope, status: int | None) -> str:
@@ -111,23 +118,38 @@ def _outcome(scope: Scope, status: int | None) -> str:
 
 class Exchange:
     """`send` is what answers the request. `always`: headers that each answer has, unless it says
-    them itself. Once it is `let_in`, its answer is recorded and its place is given back."""
+    them itself. `recent` counts the request with its answer. Once it is `let_in`, its answer is
+    recorded and its place is given back."""
 
-    __slots__ = ("_admitted", "_always", "_known", "_records", "_send", "scope")
+    __slots__ = (
+        "_admitted",
+        "_always",
+        "_known",
+        "_recent",
+        "_records",
+        "_send",
+        "_since",
+        "scope",
+    )
 
-    def __init__(self, scope: Scope, send: Send, always: Lines) -> None:
+    def __init__(
+        self, scope: Scope, send: Send, always: Lines, recent: RecentRequests | None = None
+    ) -> None:
         self.scope = scope
         self._send = send
         self._always = always
         self._admitted: Admitted | None = None
         self._known: AuditedRequest | None = None
         self._records: Records | None = None
+        self._recent = recent
+        self._since = 0.0 if recent is None else recent.now()
 
     def let_in(self, admitted: Admitted, known: AuditedRequest, records: Records) -> None:
         self._admitted, self._known, self._records = admitted, known, records
 
     async def failed(self) -> None:
         """Record that there is no answer. Raises AuditUnavailable."""
+        self._count(None)
         if self._known is not None and self._records is not None:
             await self._records.record(self._known, self.scope, None)
 
@@ -159,6 +181,7 @@ class Exchange:
     def _completed(self, status: int, headers: Lines) -> list[tuple[bytes, bytes]]:
         """With secure headers where the answer does not say them itself, the request's id, and
         where its caller stands, once that was counted."""
+        self._count(status)
         said = dict(headers)
         if self._admitted is not None:
             if said.get(b"content-type", b"").startswith(EVENT_STREAM):
@@ -170,3 +193,16 @@ class Exchange:
         if standing is not None:
             lines += standing.lines
         return lines
+
+    def _count(self, status: int | None) -> None:
+        """Once: what breaks after its head was sent, was answered."""
+        recent, self._recent = self._recent, None
+        if recent is None:
+            return
+        scope, operation = self.scope, _operation(self._known, self.scope)
+        if status is not None and status < REFUSED_FROM:
+            recent.answered(operation, self._since, status)
+            return
+        principal: Principal | None = scope["state"].get("principal")
+        role, code = principal.role.value if principal else None, _outcome(scope, status)
+        recent.refused(operation, self._since, status or FAILED, code, role)

@@ -158,7 +158,8 @@ async def look(on: Callers, child: str) -> list[bytes]:
     assert canary("name", 2) in ok.all[0].text
     with accepted() as ok:
         ok(await on.analyst.queries.get("/v1/system/analytics"))
-        for path in ("/v1/cache", "/v1/queries"):
+        for path in ("/v1/cache", "/v1/queries", "/v1/system/requests"):
             ok(await on.admin.queries.get(path))
-        ok(await on.admin.commands.get("/v1/commands"))
+        for path in ("/v1/commands", "/v1/system/requests"):
+            ok(await on.admin.commands.get(path))
     return [answer.content for answer in ok.all]

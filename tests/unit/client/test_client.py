@@ -223,6 +223,16 @@ async def test_days_of_the_system_are_asked_for_by_their_parameters():
     assert (sent.url.path, dict(sent.url.params)) == ("/v1/system/series", {"from": "2026-11-01"})
 
 
+async def test_each_api_is_asked_for_its_own_recent_requests():
+    api = Api(*(httpx2.Response(200, json={"requests": 7}) for _ in range(2)))
+    async with api.client() as client:
+        assert await client.get_recent_requests() == {"requests": 7}
+        assert await client.get_recent_commands() == {"requests": 7}
+    assert [one.url.path for one in api.requests] == ["/v1/system/requests"] * 2
+    of_queries, of_commands = (one.url.host for one in api.requests)
+    assert of_queries != of_commands
+
+
 async def test_sql_is_sent_as_it_is_and_its_rows_come_with_their_columns():
     rows = {"columns": [{"name": "n", "type": "BIGINT"}], "rows": [[7]], "truncated": False}
     api = Api(httpx2.Response(200, json={**rows, "as_of": None}))

@@ -110,7 +110,9 @@ async def test_only_so_many_versions_are_remembered(
     assert stored.looks == 1
 
 
-OF_THE_PROCESS = frozenset({"get_query_bus", "get_cache_statistics", "get_sql_tables"})
+OF_THE_PROCESS = frozenset(
+    {"get_query_bus", "get_cache_statistics", "get_recent_requests", "get_sql_tables"}
+)
 """What a process says of itself, as it is at this moment."""
 
 NOT_OF_READ_MODELS = frozenset({"export_evidence"})

@@ -32,6 +32,7 @@ ABOUT_NO_CHILD = {
     "GetCommandBus",
     "GetQueryBus",
     "GetCacheStatistics",
+    "GetRecentRequests",
     "ClearCache",
 }
 
