@@ -103,8 +103,8 @@ def _models_of(request: OperationRequest) -> frozenset[Model]:
 async def _note(rebuild: Rebuild, progress: Progress) -> None:
     """Each event is folded and verified."""
     if rebuild.plan is not None:
-        redrives = await rebuild.ledger.tally(rebuild.plan.generation, Kind.CHILDREN)
-        await progress(redrives.built + redrives.verified, 2 * redrives.events)
+        tally = await rebuild.ledger.tally(rebuild.plan.generation, Kind.CHILDREN)
+        await progress(tally.built + tally.verified, 2 * tally.events)
 
 
 def _ended_by(error: ProcessFailed) -> Exception:
