@@ -35,11 +35,16 @@ from query_service.queries.get_safety_violations import (
     GetSafetyViolationsHandler,
 )
 from query_service.queries.get_system_analytics import GetSystemAnalytics, GetSystemAnalyticsHandler
+from query_service.queries.get_system_processes import (
+    GetSystemProcesses,
+    GetSystemProcessesHandler,
+)
 from query_service.queries.get_system_series import GetSystemSeries, GetSystemSeriesHandler
 from query_service.queries.get_system_status import GetSystemStatus, GetSystemStatusHandler
 from query_service.queries.search_children import SearchChildren, SearchChildrenHandler
 from query_service.queries.visible_children import VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
+from query_service.read_store.process_reports import ProcessReports
 from query_service.read_store.whole_child import WholeChild
 from query_service.settings import QuerySettings
 from query_service.sql.daily import DailySeries
@@ -53,6 +58,8 @@ from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_file import KeyFile
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
+from shared.process_reports.documents import ProcessKind
+from shared.process_reports.reporter import process_name
 from shared.signing import StatementSigner
 
 
@@ -72,6 +79,7 @@ class Ports:
     trail: ReadableTrail
     signed_trail: OpenSignedTrail
     record: AuditTrail
+    reports: ProcessReports
 
 
 def query_bus(
@@ -88,6 +96,13 @@ def query_bus(
     _register_uncached(bus, ports, children)
     # keeps what its answers are cut from itself
     bus.register(GetSystemSeries, GetSystemSeriesHandler(daily, ports.clock))
+    processes = GetSystemProcessesHandler(
+        ports.reports,
+        ports.clock,
+        process_name(ProcessKind.QUERY, settings.query_port),
+        ports.clock(),
+    )
+    bus.register(GetSystemProcesses, processes)
     return bus
 
 
@@ -142,6 +157,6 @@ def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -
     bus.register(GetChildAuditRecords, GetChildAuditRecordsHandler(ports.trail, looks))
     receipts = GetErasureReceiptHandler(store, ports.erased, ports.proofs, clock)
     bus.register(GetErasureReceipt, receipts)
-    bus.register(GetSystemStatus, GetSystemStatusHandler(store, clock))
+    bus.register(GetSystemStatus, GetSystemStatusHandler(store, ports.reports, clock))
     bus.register(GetOperations, GetOperationsHandler(store))
     bus.register(ExportChild, ExportChildHandler(children, ports.events, clock))
