@@ -41,6 +41,7 @@ ON_RECORD: Mapping[str, tuple[str, set[str]]] = {
     "/v1/system/analytics": ("/v1/system/analytics", set()),
     "/v1/system/series": ("/v1/system/series", set()),
     "/v1/system/status": ("/v1/system/status", set()),
+    "/v1/system/processes": ("/v1/system/processes", set()),
     "/v1/system/operations": ("/v1/system/operations", set()),
     "/v1/sql/tables": ("/v1/sql/tables", set()),
     "/v1/queries": ("/v1/queries", set()),

@@ -79,6 +79,7 @@ async def test_what_the_console_shows_is_on_record_as_the_apis_own_answer(pages:
     recorded = {record.operation for record in pages.side.audit.entries}
     assert recorded == {
         "GetSystemStatus",
+        "GetSystemProcesses",
         "GetOperations",
         "GetSystemAnalytics",
         "GetCacheStatistics",
