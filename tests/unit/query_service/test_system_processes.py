@@ -76,8 +76,8 @@ async def test_who_is_silent_is_shown_for_an_hour_and_the_last_of_a_kind_for_lon
         report_of("relay@gone:1", silent_seconds=3_601),
     )
     shown = await processes_of(side)
-    reported = {name: one["silent"] for name, one in shown.items() if one["kind"] != "query"}
-    assert reported == {"command@heard:1": False, "command@silent:1": True, "relay@gone:1": True}
+    silent = {name: one["silent"] for name, one in shown.items() if one["kind"] != "query"}
+    assert silent == {"command@heard:1": False, "command@silent:1": True, "relay@gone:1": True}
 
 
 async def test_a_partition_keeps_its_history_when_it_moves_to_another_worker(side: QuerySide):

@@ -9,8 +9,8 @@ from query_service.queries.get_system_status import GetSystemStatus
 from query_service.read_store.operations import DeadLetteredChild, Operations
 from query_service.read_store.port import ReadStoreUnavailable
 from shared.auth.access import Principal
-from shared.read_models.deliveries import OpenDeliveries
 from shared.process_reports.documents import ProcessReport
+from shared.read_models.deliveries import OpenDeliveries
 from shared.read_models.generations import Catalog, Generation, KeptGeneration
 from tests.support.process_reports import report_of, reported
 from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device, parent
