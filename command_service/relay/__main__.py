@@ -115,8 +115,11 @@ def _reporter(settings: RelaySettings, database: Database, progress: Progress) -
     """A stand-by knows how far its leader is, and does nothing of it."""
 
     def figures() -> dict[str, float]:
-        lag = {Figure.LAG: float(progress.lag_events), Figure.LAG_SECONDS: progress.lag_seconds}
-        return {**lag, Figure.LEADS: float(progress.leading)}
+        return {
+            Figure.LAG: float(progress.lag_events),
+            Figure.LAG_SECONDS: progress.lag_seconds,
+            Figure.LEADS: float(progress.leading),
+        }
 
     measures = Measures(
         done=lambda: progress.checkpoint.events if progress.leading else None, others=figures

@@ -1,7 +1,7 @@
 """What processes say of themselves, as MongoDB keeps it and the query API reads it."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,7 +47,7 @@ async def only(database: Database) -> ProcessReport:
     return report
 
 
-async def moved(database: Database, name: str = NAME, **fields: Any) -> None:
+async def moved(database: Database, fields: Mapping[str, Any], name: str = NAME) -> None:
     await database[COLLECTION].update_one({"_id": name}, {"$set": fields})
 
 
@@ -92,7 +92,7 @@ async def test_samples_are_ten_seconds_apart_however_often_a_process_reports_or_
     (sample,) = (await only(database)).history
     assert (sample.rate, sample.lag, sample.partitions) == (3.5, 7.0, {0: 7, 11: 0})
     # when ten seconds are over
-    await moved(database, **{"history.0.at": datetime.now(UTC) - 10 * A_SECOND})
+    await moved(database, {"history.0.at": datetime.now(UTC) - 10 * A_SECOND})
     await note_report(database, run(4), Measured())
     # then
     history = (await only(database)).history
@@ -113,7 +113,7 @@ async def test_the_history_never_grows_beyond_its_samples_and_shows_ten_minutes(
         {"at": now - age * A_SECOND, "rate": float(age), "lag": 0.0, "partitions": {}}
         for age in ages
     ]
-    await moved(database, history=samples)
+    await moved(database, {"history": samples})
     # when
     await note_report(database, run(1), MEASURED)
     # then
@@ -132,7 +132,7 @@ async def test_who_is_not_heard_of_is_silent_and_after_a_day_forgotten_by_the_ne
     other = "relay@host:8002"
     for name in (NAME, other):
         await note_report(database, run(1, name=name), MEASURED)
-        await moved(database, name, seen_at=datetime.now(UTC) - timedelta(days=1, minutes=1))
+        await moved(database, {"seen_at": datetime.now(UTC) - timedelta(days=1, minutes=1)}, name)
     silent = await read_reports(database)
     assert all(one.is_silent and one.silent_seconds > 86_400 for one in silent)
     # when another worker comes
