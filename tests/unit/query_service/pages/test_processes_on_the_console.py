@@ -60,9 +60,9 @@ async def test_numbers_stand_where_the_events_come_through(pages: PagesSide):
     page = await shown(pages)
     # then
     assert page.status_code == 200
-    assert "12.5 a second\nHalf within 5 ms, 99 % within 250 ms" in part_of(page, "flow-command")
-    assert "40 a second\n14 waiting, 0.2 s behind" in part_of(page, "flow-relay")
-    assert "39 a second\nHalf within 10 ms, 99 % within 100 ms" in part_of(page, "flow-worker")
+    assert "12.5 per second\nHalf within 5 ms, 99 % within 250 ms" in part_of(page, "flow-command")
+    assert "40 per second\n14 waiting, 0.2 s behind" in part_of(page, "flow-relay")
+    assert "39 per second\nHalf within 10 ms, 99 % within 100 ms" in part_of(page, "flow-worker")
     assert "2 waiting, 0.5 s behind" in part_of(page, "flow-worker")
 
 
@@ -114,7 +114,7 @@ async def test_where_nothing_reports_the_console_says_so(pages: PagesSide):
     page = await shown(pages)
     assert PROCESSES_IN_ENGLISH.none_reports in page.text
     assert PROCESSES_IN_ENGLISH.no_partitions in page.text
-    assert "a second" not in part_of(page, "flow-command")
+    assert "per second" not in part_of(page, "flow-command")
 
 
 async def test_a_database_that_cannot_be_read_is_named(pages: PagesSide):
