@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -39,6 +40,9 @@ from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring, forget_the_erased
 from shared.mongo import Database, Mongo
 from shared.operations import MongoOperationRequests, ensure_operation_indexes
+from shared.process_reports.documents import ProcessKind
+from shared.process_reports.measures import Measures, buckets_of, total_of
+from shared.process_reports.reporter import ProcessReporter
 from shared.signing import ConsistencyTokens
 from shared.tasks import in_background
 
@@ -77,8 +81,8 @@ def build_app(settings: CommandSettings) -> FastAPI:
             await _ensure_indexes(write_database, keys_database)
             await AT_START.run(ports.older_keys.look)
             forgetting = forget_the_erased(ports.keyring, ports.erased, ports.clock)
-            looking = ports.older_keys.keep_looking()
-            async with in_background(forgetting, older.keep_settling(), looking):
+            works = (forgetting, older.keep_settling(), ports.older_keys.keep_looking())
+            async with in_background(*works, _reporter(settings, write_database, registry).run()):
                 yield
 
     needed = {"event_store": write.ping, "key_store": keys.ping, "audit_trail": audit.mongo.ping}
@@ -100,6 +104,16 @@ def _mongos(settings: CommandSettings) -> tuple[Mongo, Mongo]:
     silence_ms = round(settings.command_timeout_seconds * 1_000)
     write = Mongo(settings.write_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
     return write, Mongo(settings.keys_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
+
+
+def _reporter(
+    settings: CommandSettings, write: Database, registry: CollectorRegistry
+) -> ProcessReporter:
+    measures = Measures(
+        done=partial(total_of, registry, "teddy_commands_total"),
+        seconds=partial(buckets_of, registry, "teddy_command_seconds"),
+    )
+    return ProcessReporter(write, ProcessKind.COMMAND, settings.command_port, measures)
 
 
 def _readiness(

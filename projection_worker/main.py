@@ -9,6 +9,7 @@ from functools import partial
 
 import faust
 import structlog
+from prometheus_client import REGISTRY
 
 from projection_worker.consuming.faust_app import faust_app
 from projection_worker.consuming.health import WorkerWatch
@@ -34,6 +35,9 @@ from shared.erasures import read_erasures
 from shared.http.serving import DependencyCheck, Readiness
 from shared.keyring.erased_list import MongoErasedList
 from shared.mongo import Database
+from shared.process_reports.documents import Figure, ProcessKind
+from shared.process_reports.measures import Measures, buckets_of, total_of
+from shared.process_reports.reporter import ProcessReporter
 from shared.read_models.deliveries import ensure_delivery_indexes
 from shared.read_models.generations import Generation, begin_catalog
 from shared.read_models.indexes import ensure_read_model_indexes
@@ -75,7 +79,7 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
             app.add_dependency(projector)
             async with (
                 notifications(app, settings, on.read, on.database) as notifying,
-                in_background(operations_agent(on).run()),
+                in_background(operations_agent(on).run(), _reporter(on, watch.lag).run()),
             ):
                 started = asyncio.Event()
                 readiness = Readiness(
@@ -106,6 +110,19 @@ def _watch(on: Stores, generations: KeptGenerations) -> WorkerWatch:
     store_watch = StoreWatch(on.commits, on.database, lag.store)
     troubles, metrics = Troubles(utc_now), WorkerMetrics()
     return WorkerWatch(generations, on.settings, lag, troubles, metrics, store_watch)
+
+
+def _reporter(on: Stores, lag: WorkerLag) -> ProcessReporter:
+    def figures() -> dict[str, float]:
+        return {Figure.LAG: float(lag.events), Figure.LAG_SECONDS: lag.report()["seconds"]}
+
+    measures = Measures(
+        done=partial(total_of, REGISTRY, "teddy_events_projected_total"),
+        seconds=partial(buckets_of, REGISTRY, "teddy_projection_batch_seconds"),
+        others=figures,
+        partitions=lambda: lag.partitions,
+    )
+    return ProcessReporter(on.database, ProcessKind.WORKER, on.settings.worker_port, measures)
 
 
 async def prepare_read_models(database: Database, limit: int) -> None:

@@ -36,11 +36,16 @@ from query_service.queries.get_safety_violations import (
     GetSafetyViolationsHandler,
 )
 from query_service.queries.get_system_analytics import GetSystemAnalytics, GetSystemAnalyticsHandler
+from query_service.queries.get_system_processes import (
+    GetSystemProcesses,
+    GetSystemProcessesHandler,
+)
 from query_service.queries.get_system_series import GetSystemSeries, GetSystemSeriesHandler
 from query_service.queries.get_system_status import GetSystemStatus, GetSystemStatusHandler
 from query_service.queries.search_children import SearchChildren, SearchChildrenHandler
 from query_service.queries.visible_children import VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
+from query_service.read_store.process_reports import ProcessReports
 from query_service.read_store.recent_figures import RecentFigures
 from query_service.read_store.whole_child import WholeChild
 from query_service.settings import QuerySettings
@@ -55,6 +60,8 @@ from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_file import KeyFile
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
+from shared.process_reports.documents import ProcessKind
+from shared.process_reports.reporter import process_name
 from shared.signing import StatementSigner
 
 
@@ -74,6 +81,7 @@ class Ports:
     trail: ReadableTrail
     signed_trail: OpenSignedTrail
     record: AuditTrail
+    reports: ProcessReports
 
 
 def query_bus(
@@ -143,6 +151,13 @@ def _register_of_the_system(
         ports.store, figures, ports.clock, settings.ttl_system_analytics_seconds
     )
     bus.register_cached(GetSystemAnalytics, analytics)
+    processes = GetSystemProcessesHandler(
+        ports.reports,
+        ports.clock,
+        process_name(ProcessKind.QUERY, settings.query_port),
+        ports.clock(),
+    )
+    bus.register(GetSystemProcesses, processes)
 
 
 def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:
@@ -160,6 +175,6 @@ def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -
     bus.register(GetChildConsents, history)
     receipts = GetErasureReceiptHandler(store, ports.erased, ports.proofs, clock)
     bus.register(GetErasureReceipt, receipts)
-    bus.register(GetSystemStatus, GetSystemStatusHandler(store, clock))
+    bus.register(GetSystemStatus, GetSystemStatusHandler(store, ports.reports, clock))
     bus.register(GetOperations, GetOperationsHandler(store))
     bus.register(ExportChild, ExportChildHandler(children, ports.events, clock))

@@ -8,6 +8,7 @@ from query_service.bus import Rendered
 from query_service.cache.query_cache import QueryCache
 from query_service.read_store.live_generation import READ_SECONDS, LiveGeneration
 from query_service.read_store.mongo import MongoReadModels
+from query_service.read_store.process_reports import MongoProcessReports
 from query_service.read_store.whole_child import MongoWholeChild
 from query_service.registry import Ports
 from query_service.settings import QuerySettings
@@ -56,10 +57,11 @@ def open_stores(
     key_store = MongoKeyStore(keys_database, READ_SECONDS)
     database = read.database(settings.read_database)
     live = LiveGeneration(database, time.monotonic, cache.clear)
+    commits = write.database(settings.write_database)
     ports = Ports(
         MongoReadModels(database, live),
         MongoWholeChild(database),
-        MongoEventStore(write.database(settings.write_database), READ_SECONDS),
+        MongoEventStore(commits, READ_SECONDS),
         Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size),
         keys,
         MongoErasedList(keys_database, READ_SECONDS),
@@ -69,5 +71,6 @@ def open_stores(
         audit.readable(READ_SECONDS),
         partial(signed_trail, settings, audit.readable(TIMEOUT_SECONDS), lines_of),
         audit.trail,
+        MongoProcessReports({"event store": commits, "read models": database}, time.monotonic),
     )
     return Stores(ports, live, (write, read, key), key_store)

@@ -29,7 +29,11 @@ from shared.keyring.key_store import MongoKeyStore
 from shared.lease import Lease
 from shared.logs import configure_logs
 from shared.mongo import Database, Mongo
+from shared.process_reports.documents import Figure, ProcessKind
+from shared.process_reports.measures import Measures
+from shared.process_reports.reporter import ProcessReporter
 from shared.settings import load_settings
+from shared.tasks import in_background
 
 STOP_SECONDS = 2.0
 """How long the batch in flight may take to end after SIGTERM."""
@@ -59,9 +63,9 @@ async def run(settings: RelaySettings, stop: asyncio.Event) -> None:
     app = _operations(settings, mongo, progress)
     tune_gc()
     async with serving(app, settings.relay_host, settings.relay_port):
-        watching = asyncio.create_task(progress.watch_store())
-        await _relay_until(stop, relay)
-        watching.cancel()
+        reporter = _reporter(settings, database, progress)
+        async with in_background(progress.watch_store(), reporter.run()):
+            await _relay_until(stop, relay)
     await mongo.close()
     await keys.close()
 
@@ -105,6 +109,22 @@ def _operations(settings: RelaySettings, mongo: Mongo, progress: Progress) -> Fa
     )
     install_hardening(app, Exposure())
     return app
+
+
+def _reporter(settings: RelaySettings, database: Database, progress: Progress) -> ProcessReporter:
+    """A stand-by knows how far its leader is, and does nothing of it."""
+
+    def figures() -> dict[str, float]:
+        return {
+            Figure.LAG: float(progress.lag_events),
+            Figure.LAG_SECONDS: progress.lag_seconds,
+            Figure.LEADS: float(progress.leading),
+        }
+
+    measures = Measures(
+        done=lambda: progress.checkpoint.events if progress.leading else None, others=figures
+    )
+    return ProcessReporter(database, ProcessKind.RELAY, settings.relay_port, measures)
 
 
 def _expose(progress: Progress) -> None:

@@ -178,4 +178,6 @@ class WorkerWatch:
         # what is fetched and not projected yet still waits
         positions = {p: begun_at.get(p, fetched[p]) for p in partitions}
         self._measured_at = time.monotonic()
+        waiting = {one.partition: max(0, ends[one] - positions[one]) for one in partitions}
+        self.lag.partitions = waiting
         self.lag.measure(ends, positions, self._measured_at)

@@ -22,14 +22,16 @@ class Stalled(Exception):
 @dataclass(slots=True)
 class WorkerLag:
     """`events`: records not projected yet on this worker's partitions. `seconds`: how old the
-    newest projected record is while others wait. `store`: the live generation against the event
-    store, for a worker that reads nothing from Kafka is not up to date."""
+    newest projected record is while others wait. `partitions`: the records by partition. `store`:
+    the live generation against the event store, for a worker that reads nothing from Kafka is not
+    up to date."""
 
     clock: Clock
     stall_seconds: float
     events: int = 0
     seconds: float = 0.0
     progressed_at: float = 0.0
+    partitions: Mapping[int, int] = field(default_factory=dict)
     store: StoreLag = field(default_factory=StoreLag)
     _reached: int = -1
     _newest: datetime | None = None

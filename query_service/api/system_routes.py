@@ -21,6 +21,7 @@ from query_service.cache.entries import CacheStatistics
 from query_service.queries.answers import AnswerModel
 from query_service.queries.get_operations import GetOperations, Operations
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
+from query_service.queries.get_system_processes import GetSystemProcesses, SystemProcesses
 from query_service.queries.get_system_series import GetSystemSeries, SystemSeries
 from query_service.queries.get_system_status import GetSystemStatus, SystemStatus
 from query_service.queries.visible_children import Scope
@@ -73,6 +74,19 @@ def get_system_status() -> GetSystemStatus:
     """Whether what queries show is up to date, and what stands in the way: late read models,
     children that cannot be projected, notifications that do not arrive, generations and workers."""
     return GetSystemStatus()
+
+
+@numbers.get(
+    "/system/processes",
+    response_model=SystemProcesses,
+    responses={**UNCHANGED, **OF_NO_ONE},
+    openapi_extra=QUERY_HEADERS,
+)
+def get_system_processes() -> GetSystemProcesses:
+    """What each process does: since when it runs, how often it was started, rates, lags and how
+    long commands and batches take. Command APIs, relays and workers report every 5 s; of query
+    processes only the one that answers is known."""
+    return GetSystemProcesses()
 
 
 @numbers.get(

@@ -4,6 +4,7 @@ from query_service.pages.texts import Texts
 from query_service.pages.texts_of_account import ACCOUNT_IN_ENGLISH
 from query_service.pages.texts_of_analytics import ENGLISH as ANALYTICS
 from query_service.pages.texts_of_console import CONSOLE_ENGLISH
+from query_service.pages.texts_of_processes import PROCESSES_IN_ENGLISH
 from query_service.pages.texts_of_requests import REQUESTS_IN_ENGLISH
 from query_service.pages.texts_of_safety import SAFETY_ENGLISH
 from query_service.pages.texts_of_sign_in import SIGN_IN_IN_ENGLISH
@@ -128,4 +129,5 @@ ENGLISH = Texts(
     date="{day} {month} {year}",
     analytics_desk=ANALYTICS,
     account_forms=ACCOUNT_IN_ENGLISH,
+    processes=PROCESSES_IN_ENGLISH,
 )

@@ -4,6 +4,7 @@ from query_service.pages.german_of_account import ACCOUNT_IN_GERMAN
 from query_service.pages.german_of_analytics import GERMAN as ANALYTICS
 from query_service.pages.texts import Texts
 from query_service.pages.texts_of_console import CONSOLE_GERMAN
+from query_service.pages.texts_of_processes import PROCESSES_IN_GERMAN
 from query_service.pages.texts_of_requests import REQUESTS_IN_GERMAN
 from query_service.pages.texts_of_safety import SAFETY_GERMAN
 from query_service.pages.texts_of_sign_in import SIGN_IN_IN_GERMAN
@@ -154,4 +155,5 @@ GERMAN = Texts(
     date="{day}. {month} {year}",
     analytics_desk=ANALYTICS,
     account_forms=ACCOUNT_IN_GERMAN,
+    processes=PROCESSES_IN_GERMAN,
 )

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from query_service.pages.inner_api import asked
 from query_service.pages.operation_forms import NotAnOperation, operation
+from query_service.pages.processes import vitals_of
 from query_service.pages.sessions import Session
 from query_service.pages.site import (
     ADMINS,
@@ -34,6 +35,7 @@ OWN = frozenset(
         "GetOperations",
         "GetCacheStatistics",
         "GetRecentRequests",
+        "GetSystemProcesses",
         "GetSystemAnalytics",
     }
 )
@@ -43,6 +45,9 @@ FLOW = ("command", "store", "relay", "worker", "models", "query", "parents")
 """The parts that an event comes through, in order."""
 
 BROKEN: Mapping[str, str] = {
+    "no-command-api": "command",
+    "no-relay": "relay",
+    "relay-late": "relay",
     "no-worker": "worker",
     "nothing-projected": "worker",
     "read-models-late": "models",
@@ -53,6 +58,9 @@ BROKEN: Mapping[str, str] = {
 """By the code of a finding, the part that it is about."""
 
 REMEDIES: Mapping[str, str] = {
+    "no-command-api": "teddy status",
+    "no-relay": "teddy status",
+    "relay-late": "teddy logs relay",
     "no-worker": "teddy status",
     "nothing-projected": "teddy status",
     "read-models-late": "teddy status",
@@ -74,15 +82,16 @@ class Operators:
         ]
 
     async def console(self, request: Request, session: Session) -> Response:
-        """The state of the system as the API knows it, and of the process that answers. Numbers
-        that take too long to count take nothing else away."""
-        *answers, numbers = await self.site.ask(
+        """The state of the system as the API knows it, and of the process that answers. What
+        cannot be read of processes, or takes too long to count, takes nothing else away."""
+        *answers, processes, numbers = await self.site.ask(
             request,
             session,
             asked("system", "status"),
             asked("system", "operations"),
             asked("cache"),
             asked("system", "requests"),
+            asked("system", "processes"),
             asked("system", "analytics"),
         )
         refused = self.site.refused(request, *answers)
@@ -101,6 +110,7 @@ class Operators:
             requests=requests,
             own=OWN,
             flow=flow_of(status),
+            vitals=vitals_of(processes),
             remedies=REMEDIES,
             **notices(request, answers[0]),
         )

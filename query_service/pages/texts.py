@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from query_service.pages.texts_of_account import AccountTexts
 from query_service.pages.texts_of_analytics import AnalyticsTexts
 from query_service.pages.texts_of_console import ConsoleTexts
+from query_service.pages.texts_of_processes import ProcessTexts
 from query_service.pages.texts_of_requests import RequestsTexts
 from query_service.pages.texts_of_safety import SafetyTexts
 from query_service.pages.texts_of_sign_in import SignInTexts
@@ -96,3 +97,4 @@ class Texts:
     date: str
     analytics_desk: AnalyticsTexts
     account_forms: AccountTexts
+    processes: ProcessTexts

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from query_service.pages.texts_of_findings import FINDINGS_IN_ENGLISH, FINDINGS_IN_GERMAN
+
 
 @dataclass(frozen=True, slots=True)
 class ConsoleTexts:
@@ -121,14 +123,7 @@ CONSOLE_ENGLISH = ConsoleTexts(
         "query": "Query API",
         "parents": "Parents notified",
     },
-    findings={
-        "no-worker": "No worker projects",
-        "nothing-projected": "Nothing was projected yet",
-        "read-models-late": "Read models are late",
-        "children-dead-lettered": "Children are dead-lettered",
-        "deliveries-failed": "Notifications failed",
-        "deliveries-waiting": "Notifications wait",
-    },
+    findings=FINDINGS_IN_ENGLISH,
     states={"pending": "pending", "failed": "failed"},
     children={"active": "Active children", "deactivated": "Deactivated", "erased": "Erased"},
     kinds={
@@ -212,14 +207,7 @@ CONSOLE_GERMAN = ConsoleTexts(
         "query": "Query-API",
         "parents": "Eltern benachrichtigt",
     },
-    findings={
-        "no-worker": "Kein Worker projiziert",
-        "nothing-projected": "Noch nichts wurde projiziert",
-        "read-models-late": "Lesemodelle sind zurück",
-        "children-dead-lettered": "Kinder sind ausgesondert",
-        "deliveries-failed": "Benachrichtigungen sind gescheitert",
-        "deliveries-waiting": "Benachrichtigungen warten",
-    },
+    findings=FINDINGS_IN_GERMAN,
     states={"pending": "warten", "failed": "gescheitert"},
     children={"active": "Aktive Kinder", "deactivated": "Deaktiviert", "erased": "Gelöscht"},
     kinds={

@@ -1,5 +1,6 @@
 """GetSystemStatus: whether what queries show is up to date, and what stands in the way."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,8 +13,10 @@ from query_service.queries.query import Answer, Query
 from query_service.queries.visible_children import Scope
 from query_service.read_store.operations import Operations
 from query_service.read_store.port import ReadModelDatabase
+from query_service.read_store.process_reports import KnownReports, ProcessReports
 from shared.clock import Clock
 from shared.events.child import AlertChannel
+from shared.process_reports.documents import SILENT_SECONDS, Figure, ProcessKind
 from shared.read_models.deliveries import DeliveryState
 
 LATE = timedelta(seconds=60)
@@ -24,6 +27,9 @@ WAITING = timedelta(minutes=15)
 class FindingCode(StrEnum):
     NOTHING_PROJECTED = "nothing-projected"
     READ_MODELS_LATE = "read-models-late"
+    NO_COMMAND_API = "no-command-api"
+    NO_RELAY = "no-relay"
+    RELAY_LATE = "relay-late"
     NO_WORKER = "no-worker"
     CHILDREN_DEAD_LETTERED = "children-dead-lettered"
     DELIVERIES_FAILED = "deliveries-failed"
@@ -90,13 +96,14 @@ class SystemStatus(AnswerModel):
 @dataclass(frozen=True, slots=True)
 class GetSystemStatusHandler:
     store: ReadModelDatabase
+    reports: ProcessReports
     clock: Clock
 
     async def handle(self, _query: GetSystemStatus, _scope: Scope) -> Answer:
-        now, known = self.clock(), await self.store.operations()
-        through = await self.store.projected_through()
+        known, reports = await asyncio.gather(self.store.operations(), self.reports.known())
+        through, now = await self.store.projected_through(), self.clock()
         content = SystemStatus(
-            findings=list(_findings(known, through, now)),
+            findings=[*_about_processes(reports), *_findings(known, through, now)],
             projected_through=through,
             lag_seconds=None if through is None else max(0.0, (now - through).total_seconds()),
             workers=[
@@ -112,6 +119,27 @@ class GetSystemStatusHandler:
             deliveries=_deliveries(known),
         )
         return Answer(content, tuple(one.child_id for one in known.children))
+
+
+def _about_processes(known: KnownReports) -> Iterable[Finding]:
+    """Of a kind that never reported, nothing: it is of an older release, or cannot be read."""
+    kinds = (
+        (ProcessKind.COMMAND, FindingCode.NO_COMMAND_API, "command API", "no command is taken"),
+        (ProcessKind.RELAY, FindingCode.NO_RELAY, "relay", "no worker learns of anything new"),
+    )
+    for kind, code, name, effect in kinds:
+        silent = min((one.silent_seconds for one in known.of(kind)), default=0.0)
+        if silent > SILENT_SECONDS:
+            text = f"No {name} was heard of for {silent:.0f} s: {effect}."
+            yield Finding(code=code, text=text)
+    behind = [
+        one.measured.figures.get(Figure.LAG_SECONDS, 0.0)
+        for one in known.of(ProcessKind.RELAY)
+        if not one.is_silent
+    ]
+    if min(behind, default=0.0) > LATE.total_seconds():
+        text = f"The relay is {min(behind):.0f} s behind the event store."
+        yield Finding(code=FindingCode.RELAY_LATE, text=text)
 
 
 def _findings(known: Operations, through: datetime | None, now: datetime) -> Iterable[Finding]:

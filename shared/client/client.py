@@ -169,6 +169,10 @@ class TeddyClient(Operations):
         """Whether the read models are up to date, and what stands in the way; role admin."""
         return await self.ask(path_of("system", "status"))
 
+    async def get_system_processes(self) -> dict[str, Any]:
+        """What each process does and how far it is behind, by partition as well; role admin."""
+        return await self.ask(path_of("system", "processes"))
+
     async def sql(self, statement: str, max_rows: int | None = None) -> answers.SqlRows:
         """What one SELECT in DuckDB's dialect finds in columns without personal data; roles analyst
         and admin. At most `max_rows` (10,000) rows.

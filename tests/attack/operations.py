@@ -53,6 +53,7 @@ OPERATIONS = (
     ("POST /v1/operations", '{"kind": "rebuild"}', "403 403 403 403"),
     ("GET /v1/system/operations", None, "403 403 403 403"),
     ("GET /v1/system/requests", None, "403 403 403 403"),
+    ("GET /v1/system/processes", None, "403 403 403 403"),
     ("GET /v1/system/analytics", None, "403 403 - -"),
 )
 CODES = {"403": "forbidden", "404": "child-not-found"}

@@ -56,6 +56,7 @@ from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.audit_blocks import MemoryAuditBlocks
 from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.keys import MemoryErasedList, MemoryKeyStore
+from tests.fakes.process_reports import MemoryProcessReports
 from tests.fakes.read_store import MemoryReadModels, MemoryWholeChild
 from tests.support.command_side import Database
 from tests.support.rate_limits import limits_of
@@ -148,6 +149,7 @@ class QuerySide:
         self.now = NOON
         self.sql_rows: dict[str, Sequence[Mapping[str, Any]]] = {}
         self.audit = MemoryAuditTrail()
+        self.reports = MemoryProcessReports()
         self.cache = QueryCache[Rendered](1_000, time.monotonic, unwatched_seconds, cache_bytes)
         ports = self._ports(keys)
         self.settings = _settings(max_waiting, bounds.subject_share)
@@ -175,6 +177,7 @@ class QuerySide:
             trail=self.trail,
             signed_trail=lambda: SignedTrail(self.trail, self.proofs, self.jwks),
             record=self.audit,
+            reports=self.reports,
         )
 
     @cached_property

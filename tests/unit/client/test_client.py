@@ -233,6 +233,13 @@ async def test_each_api_is_asked_for_its_own_recent_requests():
     assert of_queries != of_commands
 
 
+async def test_what_processes_do_is_asked_of_the_query_api():
+    api = Api(httpx2.Response(200, json={"processes": []}))
+    async with api.client() as client:
+        assert await client.get_system_processes() == {"processes": []}
+    assert api.requests[0].url.path == "/v1/system/processes"
+
+
 async def test_sql_is_sent_as_it_is_and_its_rows_come_with_their_columns():
     rows = {"columns": [{"name": "n", "type": "BIGINT"}], "rows": [[7]], "truncated": False}
     api = Api(httpx2.Response(200, json={**rows, "as_of": None}))

@@ -42,6 +42,7 @@ ON_RECORD: Mapping[str, tuple[str, set[str]]] = {
     "/v1/system/analytics": ("/v1/system/analytics", set()),
     "/v1/system/series": ("/v1/system/series", set()),
     "/v1/system/status": ("/v1/system/status", set()),
+    "/v1/system/processes": ("/v1/system/processes", set()),
     "/v1/system/operations": ("/v1/system/operations", set()),
     "/v1/system/requests": ("/v1/system/requests", set()),
     "/v1/sql/tables": ("/v1/sql/tables", set()),

@@ -270,6 +270,7 @@ async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: Query
         "GetChildConsents": None,
         "GetErasureReceipt": None,
         "GetSystemStatus": None,
+        "GetSystemProcesses": None,
         "GetOperations": None,
         "GetSystemSeries": None,
         "ExportChild": None,

@@ -9,8 +9,10 @@ from query_service.queries.get_system_status import GetSystemStatus
 from query_service.read_store.operations import DeadLetteredChild, Operations
 from query_service.read_store.port import ReadStoreUnavailable
 from shared.auth.access import Principal
+from shared.process_reports.documents import ProcessReport
 from shared.read_models.deliveries import OpenDeliveries
 from shared.read_models.generations import Catalog, Generation, KeptGeneration
+from tests.support.process_reports import report_of, reported
 from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device, parent
 
 LENA = "11111111-1111-4111-8111-111111111111"
@@ -98,6 +100,31 @@ async def test_a_rebuild_under_way_is_shown(side: QuerySide):
     assert status["findings"] == []
     shown = status["generations"][1]
     assert (shown["unfinished"], shown["live"], shown["number"]) == (True, False, 2)
+
+
+@pytest.mark.parametrize(
+    ("reports", "expected"),
+    [
+        ([report_of("relay@a:8002"), report_of("command@a:8001")], []),
+        ([report_of("relay@a:8002", silent_seconds=30)], []),
+        ([report_of("relay@a:8002", silent_seconds=31)], ["no-relay"]),
+        ([report_of("relay@a:8002", silent_seconds=31), report_of("relay@b:8002")], []),
+        ([report_of("command@a:8001", silent_seconds=7_200)], ["no-command-api"]),
+        ([report_of("relay@a:8002", figures={"lag_seconds": 60.0})], []),
+        ([report_of("relay@a:8002", figures={"lag_seconds": 61.0})], ["relay-late"]),
+        ([report_of("worker@a:8003", silent_seconds=31)], []),
+    ],
+)
+async def test_processes_that_were_heard_of_and_no_longer_are_or_that_lag_are_found(
+    side: QuerySide, reports: list[ProcessReport], expected: list[str]
+):
+    side.reports.now = reported(*reports)
+    assert codes(await status_of(side, WELL)) == expected
+
+
+async def test_reports_that_cannot_be_read_are_no_finding(side: QuerySide):
+    side.reports.now = reported(unread=("event store", "read models"))
+    assert codes(await status_of(side, WELL)) == []
 
 
 @pytest.mark.parametrize("other", [parent("weiss"), device("bear-1"), OFFICER, ANALYST])

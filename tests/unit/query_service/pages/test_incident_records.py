@@ -26,6 +26,7 @@ ABOUT_NO_CHILD = {
     "GetSystemAnalytics",
     "GetSystemSeries",
     "GetSystemStatus",
+    "GetSystemProcesses",
     "GetOperations",
     "RunSql",
     "GetSqlTables",

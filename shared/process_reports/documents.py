@@ -1,0 +1,174 @@
+"""One document for each process, in `process_reports` beside the event store (command API, relay)
+or beside the read models (worker): `{_id: "worker@host:8003", kind, run, started_at, starts,
+seen_at, figures: {rate: 3.2}, partitions: {"0": 12}, history: [{at, rate, lag, partitions}]}`.
+
+A process that starts again finds its document by its name and counts up `starts`. All times are the
+server's. Nothing here is personal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from shared.mongo import Database, Document, aggregate
+
+COLLECTION = "process_reports"
+EVERY_SECONDS = 5.0
+SILENT_SECONDS = 30.0
+"""Of a process that was not heard of for longer, nobody knows whether it runs."""
+
+SAMPLES, SAMPLE_SECONDS = 60, 10
+HISTORY_SECONDS = SAMPLES * SAMPLE_SECONDS
+FORGOTTEN_SECONDS = 24 * 3_600
+MOST_REPORTS = 200
+
+
+class ProcessKind(StrEnum):
+    COMMAND = "command"
+    RELAY = "relay"
+    WORKER = "worker"
+    QUERY = "query"
+    """Reports nothing: the query side writes nowhere."""
+
+
+class Figure(StrEnum):
+    """Names of figures. RATE: commands, or events, a second. LAG: events or records that wait, and
+    LAG_SECONDS for how long. P50, P99: no more than so many seconds took half, and 99 of 100, of
+    the commands or batches. LEADS: 1 for the relay that publishes, else 0."""
+
+    RATE = "rate"
+    LAG = "lag"
+    LAG_SECONDS = "lag_seconds"
+    P50 = "p50_seconds"
+    P99 = "p99_seconds"
+    LEADS = "leads"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`figures` by their names; one that is not known is left out. `partitions`: records that wait
+    on each of the topic's partitions that the process reads."""
+
+    figures: Mapping[str, float] = field(default_factory=dict)
+    partitions: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One life of a process: `id` is its own alone, `seconds` how long it lasts by now."""
+
+    name: str
+    kind: str
+    id: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    at: datetime
+    rate: float | None
+    lag: float | None
+    partitions: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessReport:
+    """`silent_seconds`: how long ago it was heard of. `history`: of the last HISTORY_SECONDS, the
+    oldest first."""
+
+    name: str
+    kind: str
+    started_at: datetime
+    starts: int
+    seen_at: datetime
+    silent_seconds: float
+    measured: Measured = field(default_factory=Measured)
+    history: Sequence[Sample] = ()
+
+    @property
+    def is_silent(self) -> bool:
+        return self.silent_seconds > SILENT_SECONDS
+
+
+async def note_report(database: Database, run: Run, measured: Measured) -> None:
+    """The process runs. Also forgets others of its kind that have been silent for a day: the last
+    one of a kind stays, so that it is missed. Raises PyMongoError."""
+    reports = database[COLLECTION]
+    is_same_run = {"$eq": ["$run", run.id]}
+    starts_before = {"$ifNull": ["$starts", 0]}
+    began = _ago(milliseconds=round(run.seconds * 1_000))
+    content = {
+        "kind": run.kind,
+        "run": run.id,
+        "started_at": {"$cond": [is_same_run, "$started_at", began]},
+        "starts": {"$cond": [is_same_run, "$starts", {"$add": [starts_before, 1]}]},
+        "seen_at": "$$NOW",
+        # as literals they replace what was there; else they would be merged into it
+        "figures": {"$literal": {str(one): value for one, value in measured.figures.items()}},
+        "partitions": {"$literal": _stored(measured.partitions)},
+        "history": _with_sample(measured),
+    }
+    await reports.update_one({"_id": run.name}, [{"$set": content}], upsert=True)
+    silent = {"$lt": ["$seen_at", _ago(milliseconds=FORGOTTEN_SECONDS * 1_000)]}
+    await reports.delete_many({"kind": run.kind, "$expr": silent})
+
+
+def _with_sample(measured: Measured) -> Document:
+    """The history, with one more sample where the last one is old enough: however often a process
+    reports or starts, samples are SAMPLE_SECONDS apart."""
+    kept = {"$ifNull": ["$history", []]}
+    sample = {
+        "at": "$$NOW",
+        "rate": measured.figures.get(Figure.RATE),
+        "lag": measured.figures.get(Figure.LAG),
+        "partitions": {"$literal": _stored(measured.partitions)},
+    }
+    milliseconds = round(SAMPLE_SECONDS * 1_000 - EVERY_SECONDS * 1_000 / 2)
+    is_due = {"$lt": [{"$last": "$history.at"}, _ago(milliseconds=milliseconds)]}
+    longer = {"$slice": [{"$concatArrays": [kept, [sample]]}, -SAMPLES]}
+    return {"$cond": [is_due, longer, kept]}
+
+
+def _ago(*, milliseconds: int) -> Document:
+    before = {"startDate": "$$NOW", "unit": "millisecond", "amount": milliseconds}
+    return {"$dateSubtract": before}
+
+
+def _stored(partitions: Mapping[int, int]) -> Document:
+    return {str(partition): waiting for partition, waiting in sorted(partitions.items())}
+
+
+async def read_reports(database: Database) -> list[ProcessReport]:
+    """Those that are known, the last heard of first, at most MOST_REPORTS. Raises PyMongoError."""
+    is_recent = {"$gte": ["$$this.at", _ago(milliseconds=HISTORY_SECONDS * 1_000)]}
+    shown = {
+        "silent_ms": {"$subtract": ["$$NOW", "$seen_at"]},
+        "history": {"$filter": {"input": "$history", "cond": is_recent}},
+    }
+    stages: list[Document] = [
+        {"$sort": {"seen_at": -1}},
+        {"$limit": MOST_REPORTS},
+        {"$set": shown},
+    ]
+    return [_report(document) async for document in aggregate(database[COLLECTION], stages)]
+
+
+def _report(document: Mapping[str, Any]) -> ProcessReport:
+    return ProcessReport(
+        document["_id"],
+        document["kind"],
+        document["started_at"],
+        document["starts"],
+        document["seen_at"],
+        document["silent_ms"] / 1_000,
+        Measured(document["figures"], _partitions(document["partitions"])),
+        [
+            Sample(one["at"], one["rate"], one["lag"], _partitions(one["partitions"]))
+            for one in document["history"]
+        ],
+    )
+
+
+def _partitions(stored: Mapping[str, int]) -> Mapping[int, int]:
+    return {int(partition): waiting for partition, waiting in stored.items()}

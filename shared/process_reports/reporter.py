@@ -1,0 +1,67 @@
+"""Reports what a process measures of itself every few seconds, for as long as it runs."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable
+
+import structlog
+
+from shared.clock import new_id
+from shared.mongo import Database
+from shared.process_reports.documents import (
+    EVERY_SECONDS,
+    Measured,
+    ProcessKind,
+    Run,
+    note_report,
+)
+from shared.tasks import time_limit
+
+WRITE_SECONDS = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+def process_name(kind: ProcessKind, port: int) -> str:
+    """The same after a restart, as `worker@host:8003`; of a process on any free port (0) it is
+    another each time."""
+    return f"{kind}@{socket.gethostname()}:{port or os.getpid()}"
+
+
+class ProcessReporter:
+    """`database`: one that the process writes anyway."""
+
+    def __init__(
+        self, database: Database, kind: ProcessKind, port: int, measure: Callable[[], Measured]
+    ) -> None:
+        self._database = database
+        self._kind = kind
+        self._name = process_name(kind, port)
+        self._run = new_id()
+        self._started = time.monotonic()
+        self._measure = measure
+        self._is_failing = False
+
+    async def run(self) -> None:
+        """Until cancelled. What fails is logged once, and disturbs nothing else."""
+        while True:
+            await self._report_if_possible()
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def _report_if_possible(self) -> None:
+        try:
+            async with time_limit(WRITE_SECONDS):
+                await self.report()
+        except Exception as error:  # noqa: BLE001 - the next report may succeed
+            if not self._is_failing:
+                log.warning("process_report_not_written", error=type(error).__name__)
+            self._is_failing = True
+        else:
+            self._is_failing = False
+
+    async def report(self) -> None:
+        """Once. Raises PyMongoError."""
+        run = Run(self._name, self._kind, self._run, time.monotonic() - self._started)
+        await note_report(self._database, run, self._measure())
