@@ -140,5 +140,6 @@ async def get_cache_statistics(request: Request) -> CacheStatistics:
 
 @system.delete("/cache", responses=OF_NO_ONE, dependencies=[Depends(allowed)])
 async def clear_cache(request: Request) -> CacheCleared:
-    """Drop every cached answer of the process that answers."""
+    """Drop every cached answer of the process that answers, and of no other: the operation
+    `clear-caches` of the command API reaches all of them."""
     return CacheCleared(removed=edge_of(request).cache.clear())

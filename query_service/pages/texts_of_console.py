@@ -3,6 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from query_service.pages.texts_of_operations import (
+    BEGINS_IN_ENGLISH,
+    BEGINS_IN_GERMAN,
+    KINDS_IN_ENGLISH,
+    KINDS_IN_GERMAN,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ConsoleTexts:
@@ -131,16 +138,8 @@ CONSOLE_ENGLISH = ConsoleTexts(
     },
     states={"pending": "pending", "failed": "failed"},
     children={"active": "Active children", "deactivated": "Deactivated", "erased": "Erased"},
-    kinds={
-        "rebuild": "Rebuild of the read models",
-        "redrive-children": "Redrive of dead-lettered children",
-        "redrive-notifications": "Redrive of failed notifications",
-    },
-    begins={
-        "rebuild": "Rebuild the read models",
-        "redrive-children": "Project dead-lettered children again",
-        "redrive-notifications": "Try failed notifications again",
-    },
+    kinds=KINDS_IN_ENGLISH,
+    begins=BEGINS_IN_ENGLISH,
     operation_states={
         "requested": "no worker has begun it yet",
         "running": "running",
@@ -222,16 +221,8 @@ CONSOLE_GERMAN = ConsoleTexts(
     },
     states={"pending": "warten", "failed": "gescheitert"},
     children={"active": "Aktive Kinder", "deactivated": "Deaktiviert", "erased": "Gelöscht"},
-    kinds={
-        "rebuild": "Neuaufbau der Lesemodelle",
-        "redrive-children": "Neuer Versuch mit ausgesonderten Kindern",
-        "redrive-notifications": "Neuer Versuch mit gescheiterten Benachrichtigungen",
-    },
-    begins={
-        "rebuild": "Lesemodelle neu aufbauen",
-        "redrive-children": "Ausgesonderte Kinder erneut projizieren",
-        "redrive-notifications": "Gescheiterte Benachrichtigungen erneut versuchen",
-    },
+    kinds=KINDS_IN_GERMAN,
+    begins=BEGINS_IN_GERMAN,
     operation_states={
         "requested": "noch hat kein Worker begonnen",
         "running": "läuft",

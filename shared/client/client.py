@@ -214,8 +214,8 @@ class TeddyClient(Operations):
         """Hits, misses, hit rate, size and what left the cache; role admin."""
         return await self.ask(path_of("cache"))
 
-    async def clear_all_caches(self) -> int:
-        """How many cached answers were dropped; role admin."""
+    async def clear_cache(self) -> int:
+        """How many cached answers the one process that answers has dropped; role admin."""
         response = await self._query.request("DELETE", path_of("cache"))
         return int(response.json()["removed"])
 
