@@ -1,4 +1,4 @@
-"""A rebuild, both redrives and the clearing of caches over HTTP, from the request to what came of it."""
+"""A rebuild, both redrives and the clearing of caches over HTTP, from request to outcome."""
 
 from collections.abc import Iterator
 from typing import Any
