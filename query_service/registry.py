@@ -1,10 +1,12 @@
 """Every query with its handler, on the bus."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from query_service.bus import QueryBus, ReadStoreOutage, Rendered
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
+from query_service.protection import Protection
 from query_service.queries.cursors import Cursors
 from query_service.queries.export_child import ExportChild, ExportChildHandler
 from query_service.queries.get_alert_policy import GetAlertPolicy, GetAlertPolicyHandler
@@ -35,6 +37,10 @@ from query_service.queries.get_safety_violations import (
     GetSafetyViolationsHandler,
 )
 from query_service.queries.get_system_analytics import GetSystemAnalytics, GetSystemAnalyticsHandler
+from query_service.queries.get_system_protection import (
+    GetSystemProtection,
+    GetSystemProtectionHandler,
+)
 from query_service.queries.get_system_series import GetSystemSeries, GetSystemSeriesHandler
 from query_service.queries.get_system_status import GetSystemStatus, GetSystemStatusHandler
 from query_service.queries.search_children import SearchChildren, SearchChildrenHandler
@@ -56,6 +62,10 @@ from shared.keyring.search_index import SearchIndex
 from shared.signing import StatementSigner
 
 
+UNSIGNED_INTERVALS = 5
+"""Between two signed heads, for which records may be unsigned."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What the queries need from outside."""
@@ -72,6 +82,7 @@ class Ports:
     trail: ReadableTrail
     signed_trail: OpenSignedTrail
     record: AuditTrail
+    protection: Protection
 
 
 def query_bus(
@@ -86,8 +97,11 @@ def query_bus(
     children = VisibleChildren(ports.store, ports.keyring)
     _register_cached(bus, ports, children, settings)
     _register_uncached(bus, ports, children)
-    # keeps what its answers are cut from itself
+    # these keep what their answers are cut from themselves
     bus.register(GetSystemSeries, GetSystemSeriesHandler(daily, ports.clock))
+    unsigned = UNSIGNED_INTERVALS * timedelta(seconds=settings.audit_head_seconds)
+    protection = GetSystemProtectionHandler(ports.protection, ports.clock, unsigned)
+    bus.register_apart(GetSystemProtection, protection)
     return bus
 
 

@@ -21,6 +21,7 @@ from query_service.cache.entries import CacheStatistics
 from query_service.queries.answers import AnswerModel
 from query_service.queries.get_operations import GetOperations, Operations
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
+from query_service.queries.get_system_protection import GetSystemProtection, SystemProtection
 from query_service.queries.get_system_series import GetSystemSeries, SystemSeries
 from query_service.queries.get_system_status import GetSystemStatus, SystemStatus
 from query_service.queries.visible_children import Scope
@@ -82,6 +83,18 @@ def get_system_status() -> GetSystemStatus:
 def get_operations() -> GetOperations:
     """What administrators asked the workers to do, and how far it is."""
     return GetOperations()
+
+
+@numbers.get(
+    "/system/protection",
+    response_model=SystemProtection,
+    responses={**UNCHANGED, **OF_NO_ONE},
+    openapi_extra=QUERY_HEADERS,
+)
+def get_system_protection() -> GetSystemProtection:
+    """Whether what protects children's data does so: erasures that are not complete, keys that are
+    missing, and the audit trail of the last hour. A part that cannot be read is null."""
+    return GetSystemProtection()
 
 
 SQL_ANSWERS: dict[int | str, dict[str, Any]] = {

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from query_service.pages.inner_api import asked
 from query_service.pages.operation_forms import NotAnOperation, operation
+from query_service.pages.protection import PROTECTION, protection_of
 from query_service.pages.sessions import Session
 from query_service.pages.site import (
     ADMINS,
@@ -65,13 +66,14 @@ class Operators:
     async def console(self, request: Request, session: Session) -> Response:
         """The state of the system as the API knows it, and of the process that answers. Numbers
         that take too long to count take nothing else away."""
-        *answers, numbers = await self.site.ask(
+        *answers, numbers, protection = await self.site.ask(
             request,
             session,
             asked("system", "status"),
             asked("system", "operations"),
             asked("cache"),
             asked("system", "analytics"),
+            PROTECTION,
         )
         refused = self.site.refused(request, *answers)
         if refused is not None:
@@ -88,6 +90,7 @@ class Operators:
             cache=cache,
             flow=flow_of(status),
             remedies=REMEDIES,
+            **protection_of(protection),
             **notices(request, answers[0]),
         )
 

@@ -9,6 +9,11 @@ from query_service.pages.texts_of_operations import (
     KINDS_IN_ENGLISH,
     KINDS_IN_GERMAN,
 )
+from query_service.pages.texts_of_protection import (
+    PROTECTION_IN_ENGLISH,
+    PROTECTION_IN_GERMAN,
+    ProtectionTexts,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class ConsoleTexts:
     begins: Mapping[str, str]
     operation_states: Mapping[str, str]
     refusals: Mapping[str, str]
+    protection: ProtectionTexts
 
 
 CONSOLE_ENGLISH = ConsoleTexts(
@@ -152,6 +158,7 @@ CONSOLE_ENGLISH = ConsoleTexts(
         "too-many-requests": "Not begun: that was too often. Please wait a moment.",
         "form-incomplete": "Not begun: the form was incomplete. Please use the one on this page.",
     },
+    protection=PROTECTION_IN_ENGLISH,
 )
 
 
@@ -236,4 +243,5 @@ CONSOLE_GERMAN = ConsoleTexts(
         "form-incomplete": "Nicht begonnen: Das Formular war unvollständig. Bitte nehmen Sie das "
         "auf dieser Seite.",
     },
+    protection=PROTECTION_IN_GERMAN,
 )

@@ -159,6 +159,14 @@ class TeddyClient(Operations):
         """Whether the read models are up to date, and what stands in the way; role admin."""
         return await self.ask(path_of("system", "status"))
 
+    async def get_system_protection(self) -> dict[str, Any]:
+        """Erasures that are not complete, keys, and whether the audit trail is signed; role admin.
+        A part that could not be read is None."""
+        # without a consistency token: it is of no child's read models
+        response = await self._query.request("GET", path_of("system", "protection"))
+        protection: dict[str, Any] = response.json()
+        return protection
+
     async def sql(self, statement: str, max_rows: int | None = None) -> answers.SqlRows:
         """What one SELECT in DuckDB's dialect finds in columns without personal data; roles analyst
         and admin. At most `max_rows` (10,000) rows.

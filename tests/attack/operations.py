@@ -51,6 +51,7 @@ OPERATIONS = (
     ("DELETE /v1/cache", None, "403 403 403 403"),
     ("POST /v1/operations", '{"kind": "rebuild"}', "403 403 403 403"),
     ("GET /v1/system/operations", None, "403 403 403 403"),
+    ("GET /v1/system/protection", None, "403 403 403 403"),
     ("GET /v1/system/analytics", None, "403 403 - -"),
 )
 CODES = {"403": "forbidden", "404": "child-not-found"}

@@ -56,6 +56,7 @@ QUERY_PATHS = (
     "/v1/system/analytics",
     "/v1/system/analytics?a=1",
     "/v1/system/operations",
+    "/v1/system/protection",
     "/v1/system/series?to=2026-11-01",
     "/v1/system/series?from=2026-11-02&to=2026-11-01",
     "/v1/sql",

@@ -27,6 +27,7 @@ ABOUT_NO_CHILD = {
     "GetSystemSeries",
     "GetSystemStatus",
     "GetOperations",
+    "GetSystemProtection",
     "RunSql",
     "GetSqlTables",
     "GetCommandBus",

@@ -82,6 +82,7 @@ async def test_what_the_console_shows_is_on_record_as_the_apis_own_answer(pages:
         "GetOperations",
         "GetSystemAnalytics",
         "GetCacheStatistics",
+        "GetSystemProtection",
     }
 
 
