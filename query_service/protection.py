@@ -38,8 +38,8 @@ MOST_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class KeysInUse:
-    """The `active` one of the file's `keks`, by their ids. `data_keys`: how many each one wraps, also
-    those that are not in the file; None: they could not be counted in time."""
+    """The `active` one of the file's `keks`, by their ids. `data_keys`: how many each one wraps,
+    also those that are not in the file; None: they could not be counted in time."""
 
     active: str
     keks: tuple[str, ...]

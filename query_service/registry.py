@@ -61,7 +61,6 @@ from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.signing import StatementSigner
 
-
 UNSIGNED_INTERVALS = 5
 """Between two signed heads, for which records may be unsigned."""
 

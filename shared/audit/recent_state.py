@@ -45,8 +45,8 @@ class TrailState:
 async def recent_state(
     trail: WatchedTrail, verifier: StatementVerifier, since: datetime
 ) -> TrailState:
-    """Of the newest segments: heads and refused requests `since`, and records that are unsigned now.
-    Raises TooManyHeads, StoreUnavailable."""
+    """Of the newest segments: heads and refused requests `since`, and records that are unsigned
+    now. Raises TooManyHeads, StoreUnavailable."""
     report = Report()
     purges = SignedPurges(verifier, report)
     await asyncio.to_thread(purges.add, await trail.purges(), "database")

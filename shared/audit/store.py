@@ -120,9 +120,7 @@ class AuditStore:
         return [segment["_id"] for segment in await found.to_list(None)]
 
     async def _end_of(self, segment: str) -> Tail:
-        last = await self._blocks.find_one(
-            _of(segment), _WHERE_IT_ENDS, sort=[("_id", DESCENDING)]
-        )
+        last = await self._blocks.find_one(_of(segment), _WHERE_IT_ENDS, sort=[("_id", DESCENDING)])
         if last is None:
             return Tail()
         return Tail(place_in(last["_id"])[1] + last["records"] - 1, str(last.get("hash")))

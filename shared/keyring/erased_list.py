@@ -65,8 +65,8 @@ class ErasedChild:
 
 @dataclass(frozen=True, slots=True)
 class OpenErasures:
-    """How many children are `erased`, how many of their erasures are `open`: not complete. `oldest`:
-    the first of these, by the time of their erasure."""
+    """How many children are `erased`, how many of their erasures are `open`: not complete.
+    `oldest`: the first of these, by the time of their erasure."""
 
     erased: int
     open: int

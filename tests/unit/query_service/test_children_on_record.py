@@ -42,6 +42,7 @@ ON_RECORD: Mapping[str, tuple[str, set[str]]] = {
     "/v1/system/series": ("/v1/system/series", set()),
     "/v1/system/status": ("/v1/system/status", set()),
     "/v1/system/operations": ("/v1/system/operations", set()),
+    "/v1/system/protection": ("/v1/system/protection", {ERASED}),
     "/v1/sql/tables": ("/v1/sql/tables", set()),
     "/v1/queries": ("/v1/queries", set()),
     "/v1/cache": ("/v1/cache", set()),
