@@ -84,7 +84,7 @@ async def _unsigned(
 
 def _signed_end(heads: SignedHeads, purges: SignedPurges, segment: str) -> Tail:
     """By its own heads, by those of others that saw it, and by the statement of its purge."""
-    tails = {purges.of(segment).tail, *heads.vouched.get(segment, ())}
+    tails: set[Tail] = {purges.of(segment).tail, *heads.vouched.get(segment, ())}
     return max(tails, key=_sequence)
 
 

@@ -92,13 +92,17 @@ async def test_an_erasure_that_takes_too_long_is_found(
 
 
 async def test_the_children_that_it_names_are_on_record(side: QuerySide):
-    for number in range(51):
-        await erased(side, f"child-{number:02}", 100 - number)
+    # given
+    children = [f"00000000-0000-4000-8000-{number:012}" for number in range(51)]
+    for number, child_id in enumerate(children):
+        await erased(side, child_id, 100 - number)
+    # when
     answer = await side.get(PATH, ADMIN)
+    # then
     assert answer.json()["erasures"]["open"] == 51
-    named = tuple(one["child_id"] for one in answer.json()["erasures"]["open_erasures"])
-    assert named == tuple(f"child-{number:02}" for number in range(50))
-    assert side.audit.entries[-1].children == named
+    named = [one["child_id"] for one in answer.json()["erasures"]["open_erasures"]]
+    assert named == children[:50]
+    assert list(side.audit.entries[-1].children) == named
 
 
 async def test_data_keys_under_a_key_that_the_file_lacks_are_found(side: QuerySide):
@@ -116,7 +120,9 @@ async def test_data_keys_under_a_key_that_the_file_lacks_are_found(side: QuerySi
     ]
 
 
-async def test_keys_that_are_too_many_to_be_counted_are_listed_without_their_number():
+async def test_keys_that_are_too_many_to_be_counted_are_listed_without_their_number(
+    monkeypatch: pytest.MonkeyPatch,
+):
     # given a file with a replaced key
     old, new = os.urandom(32), os.urandom(32)
     keys = KeyFile("kek-2", {"kek-1": old, "kek-2": new}, os.urandom(32), os.urandom(32))
@@ -126,7 +132,7 @@ async def test_keys_that_are_too_many_to_be_counted_are_listed_without_their_num
         assert seconds == 1.0
         raise StoreUnavailable
 
-    side.key_store.count_by_kek = late  # type: ignore[method-assign]
+    monkeypatch.setattr(side.key_store, "count_by_kek", late)
     # when / then
     assert (await protection_of(side))["keys"] == [
         {"key_id": "kek-1", "state": "replaced", "data_keys": None},
