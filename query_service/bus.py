@@ -128,6 +128,7 @@ class QueryBus:
     outage: ReadStoreOutage | None = None
     _handlers: dict[type[Query], QueryHandler[Any]] = field(default_factory=dict, init=False)
     _cached: dict[type[Query], CachedQueryHandler[Any]] = field(default_factory=dict, init=False)
+    _apart: set[type[Query]] = field(default_factory=set, init=False)
 
     def register(self, query_type: type[Q], handler: QueryHandler[Q]) -> None:
         """Answer `query_type` anew each time. Raises ValueError when it has a handler already,
@@ -136,6 +137,12 @@ class QueryBus:
             raise ValueError(f"{query_type.__name__} already has a handler")
         rule_of(query_type.__name__, self.access)
         self._handlers[query_type] = handler
+
+    def register_apart(self, query_type: type[Q], handler: QueryHandler[Q]) -> None:
+        """As `register`, of what is not in the read models: how far those are is not asked for, so
+        that it is answered while they are away. Raises ValueError as `register` does."""
+        self.register(query_type, handler)
+        self._apart.add(query_type)
 
     def register_cached(self, query_type: type[Q], handler: CachedQueryHandler[Q]) -> None:
         """Answer `query_type` through the cache. Raises ValueError as `register` does."""
@@ -183,7 +190,8 @@ class QueryBus:
     async def _answer(self, query: Query, scope: Scope, read_after: float | None) -> QueryResult:
         async def load() -> Loaded[Rendered]:
             read_at = self.cache.now()
-            as_of = await self.as_of()  # before the answer is read: it shows all of that at least
+            # before the answer is read: it shows all of that at least
+            as_of = None if type(query) in self._apart else await self.as_of()
             answer = await self._handlers[type(query)].handle(query, scope)
             as_of = answer.as_of if answer.from_snapshot else as_of
             rendered = replace(_render(answer), as_of=as_of, read_at=read_at)

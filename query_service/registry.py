@@ -1,10 +1,12 @@
 """Every query with its handler, on the bus."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from query_service.bus import QueryBus, ReadStoreOutage, Rendered
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
+from query_service.protection import Protection
 from query_service.queries.cursors import Cursors
 from query_service.queries.export_child import ExportChild, ExportChildHandler
 from query_service.queries.get_alert_policy import GetAlertPolicy, GetAlertPolicyHandler
@@ -40,6 +42,10 @@ from query_service.queries.get_system_processes import (
     GetSystemProcesses,
     GetSystemProcessesHandler,
 )
+from query_service.queries.get_system_protection import (
+    GetSystemProtection,
+    GetSystemProtectionHandler,
+)
 from query_service.queries.get_system_series import GetSystemSeries, GetSystemSeriesHandler
 from query_service.queries.get_system_status import GetSystemStatus, GetSystemStatusHandler
 from query_service.queries.search_children import SearchChildren, SearchChildrenHandler
@@ -64,6 +70,9 @@ from shared.process_reports.documents import ProcessKind
 from shared.process_reports.reporter import process_name
 from shared.signing import StatementSigner
 
+UNSIGNED_INTERVALS = 5
+"""Between two signed heads, for which records may be unsigned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -82,6 +91,7 @@ class Ports:
     signed_trail: OpenSignedTrail
     record: AuditTrail
     reports: ProcessReports
+    protection: Protection
 
 
 def query_bus(
@@ -158,6 +168,9 @@ def _register_of_the_system(
         ports.clock(),
     )
     bus.register(GetSystemProcesses, processes)
+    unsigned = UNSIGNED_INTERVALS * timedelta(seconds=settings.audit_head_seconds)
+    protection = GetSystemProtectionHandler(ports.protection, ports.clock, unsigned)
+    bus.register_apart(GetSystemProtection, protection)
 
 
 def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 
 from query_service.bus import Rendered
 from query_service.cache.query_cache import QueryCache
+from query_service.protection import ProtectionSources
 from query_service.read_store.live_generation import READ_SECONDS, LiveGeneration
 from query_service.read_store.mongo import MongoReadModels
 from query_service.read_store.process_reports import MongoProcessReports
@@ -20,7 +21,7 @@ from shared.clock import utc_now
 from shared.event_store.commit_documents import TIMEOUT_SECONDS
 from shared.event_store.mongo import MongoEventStore
 from shared.keyring.erased_list import MongoErasedList
-from shared.keyring.key_file import KeyFile, WatchedKeyFile
+from shared.keyring.key_file import KeyFile, WatchedKeyFile, read_key_file
 from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring
 from shared.mongo import Mongo
@@ -58,19 +59,31 @@ def open_stores(
     database = read.database(settings.read_database)
     live = LiveGeneration(database, time.monotonic, cache.clear)
     commits = write.database(settings.write_database)
+    erased, trail = MongoErasedList(keys_database, READ_SECONDS), audit.readable(READ_SECONDS)
+    read_trail = partial(signed_trail, settings, audit.readable(TIMEOUT_SECONDS), lines_of)
+    protection = ProtectionSources(
+        erased,
+        key_store,
+        partial(read_key_file, settings.key_file),
+        trail,
+        read_trail,
+        utc_now,
+        time.monotonic,
+    )
     ports = Ports(
         MongoReadModels(database, live),
         MongoWholeChild(database),
         MongoEventStore(commits, READ_SECONDS),
         Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size),
         keys,
-        MongoErasedList(keys_database, READ_SECONDS),
+        erased,
         StatementSigner(read_signing_key(settings.proof_key_file)),
         utc_now,
         snapshot_of_read_models,
-        audit.readable(READ_SECONDS),
-        partial(signed_trail, settings, audit.readable(TIMEOUT_SECONDS), lines_of),
+        trail,
+        read_trail,
         audit.trail,
         MongoProcessReports({"event store": commits, "read models": database}, time.monotonic),
+        protection.kept(),
     )
     return Stores(ports, live, (write, read, key), key_store)

@@ -28,6 +28,7 @@ class OperationKind(StrEnum):
     REBUILD = "rebuild"
     REDRIVE_CHILDREN = "redrive-children"
     REDRIVE_NOTIFICATIONS = "redrive-notifications"
+    CLEAR_CACHES = "clear-caches"
 
 
 class ReadModelName(StrEnum):

@@ -125,9 +125,10 @@ router = APIRouter(route_class=OperationRoute, tags=["operations"])
     openapi_extra={"parameters": [IDEMPOTENCY_PARAMETER | {"description": REPETITION}]},
 )
 def start_operation(body: OperationBody, request: CommandRequest) -> OperationRequest:
-    """Have a worker rebuild read models, project dead-lettered children again, or try failed
-    notifications again. One of each kind at a time; `GET /v1/system/operations` of the query API
-    shows how far it is. For administrators."""
+    """Have a worker rebuild read models, project dead-lettered children again, try failed
+    notifications again, or notify every query process to forget what it keeps. One of each kind at
+    a time; `GET /v1/system/operations` of the query API shows how far it is. For
+    administrators."""
     return OperationRequest(
         request.id_for("operation"),
         body.kind,

@@ -15,6 +15,7 @@ NAMES: Mapping[OperationKind, str] = {
     OperationKind.REBUILD: "RebuildReadModels",
     OperationKind.REDRIVE_CHILDREN: "RedriveChildren",
     OperationKind.REDRIVE_NOTIFICATIONS: "RedriveNotifications",
+    OperationKind.CLEAR_CACHES: "ClearCaches",
 }
 """As the audit trail calls them."""
 

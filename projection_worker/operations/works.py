@@ -1,4 +1,4 @@
-"""What is done for each kind of operation: the same as the command lines do."""
+"""What is done for each kind of operation: the same as the command lines do, where there is one."""
 
 import asyncio
 from contextlib import suppress
@@ -23,11 +23,13 @@ from projection_worker.replay.rebuild.processes import ProcessFailed
 from projection_worker.replay.rebuild.rebuild import LEASE_SECONDS, Rebuild, lead
 from projection_worker.session import Failed, Refused, Stores
 from shared.clock import utc_now
+from shared.kafka import READ_MODEL_CHANGES
 from shared.operations import MongoOperationRequests, OperationKind, OperationRequest
 from shared.read_models.deliveries import DeliveryState
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import Generation, read_catalog
 from shared.read_models.heartbeats import Heartbeats
+from shared.read_models.notices import CLEAR
 from shared.read_models.operation_states import Attempt
 from shared.tasks import in_background
 
@@ -174,10 +176,27 @@ class RedriveNotificationsWork:
         return f"notifications that will be tried again: {done}"
 
 
+@dataclass(frozen=True, slots=True)
+class ClearCachesWork:
+    on: Stores
+
+    async def is_mine(self) -> bool:
+        return True
+
+    async def carry_out(
+        self, _request: OperationRequest, _attempt: Attempt, _progress: Progress, /
+    ) -> str:
+        async with open_producer(self.on.settings.kafka) as producer:
+            # every query process reads every partition: one record reaches all of them
+            await producer.send_and_wait(READ_MODEL_CHANGES.name, CLEAR.to_json())
+        return "every query process that follows the change topic is notified"
+
+
 def operations_agent(on: Stores) -> OperationsAgent:
     works: dict[OperationKind, Work] = {
         OperationKind.REBUILD: RebuildWork(on),
         OperationKind.REDRIVE_CHILDREN: RedriveChildrenWork(on),
         OperationKind.REDRIVE_NOTIFICATIONS: RedriveNotificationsWork(on),
+        OperationKind.CLEAR_CACHES: ClearCachesWork(on),
     }
     return OperationsAgent(MongoOperationRequests(on.commits), on.database, works, utc_now)

@@ -22,6 +22,7 @@ from query_service.queries.answers import AnswerModel
 from query_service.queries.get_operations import GetOperations, Operations
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
 from query_service.queries.get_system_processes import GetSystemProcesses, SystemProcesses
+from query_service.queries.get_system_protection import GetSystemProtection, SystemProtection
 from query_service.queries.get_system_series import GetSystemSeries, SystemSeries
 from query_service.queries.get_system_status import GetSystemStatus, SystemStatus
 from query_service.queries.visible_children import Scope
@@ -100,6 +101,18 @@ def get_operations() -> GetOperations:
     return GetOperations()
 
 
+@numbers.get(
+    "/system/protection",
+    response_model=SystemProtection,
+    responses={**UNCHANGED, **OF_NO_ONE},
+    openapi_extra=QUERY_HEADERS,
+)
+def get_system_protection() -> GetSystemProtection:
+    """Whether what protects children's data does so: erasures that are not complete, keys that are
+    missing, and the audit trail of the last hour. A part that cannot be read is null."""
+    return GetSystemProtection()
+
+
 SQL_ANSWERS: dict[int | str, dict[str, Any]] = {
     **problem_responses(401, 403, 406, 408, 413, 429, 503),
     200: {
@@ -156,7 +169,8 @@ async def get_cache_statistics(request: Request) -> CacheStatistics:
 
 @system.delete("/cache", responses=OF_NO_ONE, dependencies=[Depends(allowed)])
 async def clear_cache(request: Request) -> CacheCleared:
-    """Drop every cached answer of the process that answers."""
+    """Drop every cached answer of the process that answers, and of no other: the operation
+    `clear-caches` of the command API reaches all of them."""
     return CacheCleared(removed=edge_of(request).cache.clear())
 
 

@@ -19,7 +19,13 @@ from shared.kafka import (
     client_options,
     partitions_of,
 )
-from shared.read_models.notices import AlertNotice, ChangeNotice, MalformedNotice
+from shared.read_models.notices import (
+    AlertNotice,
+    ChangeNotice,
+    ClearNotice,
+    MalformedNotice,
+    from_change_topic,
+)
 from shared.tasks import only_own_cancellation
 
 PROBE_SECONDS = 2.0
@@ -30,9 +36,11 @@ METADATA_MS = 60_000
 FIRST_BACKOFF_SECONDS = 0.5
 LAST_BACKOFF_SECONDS = 10.0
 
-NOTICES: Mapping[str, type[ChangeNotice] | type[AlertNotice]] = {
-    READ_MODEL_CHANGES.name: ChangeNotice,
-    CHILD_ALERTS.name: AlertNotice,
+Notice = ChangeNotice | AlertNotice | ClearNotice
+
+NOTICES: Mapping[str, Callable[[bytes], Notice]] = {
+    READ_MODEL_CHANGES.name: from_change_topic,
+    CHILD_ALERTS.name: AlertNotice.from_json,
 }
 
 log = structlog.get_logger(__name__)
@@ -108,23 +116,19 @@ class ChangeFeed:
                     probe_at = time.monotonic() + PROBE_SECONDS
 
     def _hand_out(self, batches: Mapping[TopicPartition, Iterable[Any]]) -> None:
-        """What is no notice may be a newer version's: the listeners forget what they know, and the
-        feed goes on behind it."""
-        malformed = 0
+        """At a ClearNotice, and at what is no notice, for it may be a newer version's, the
+        listeners forget what they know, and the feed goes on behind it."""
+        is_to_forget = False
         for partition, records in batches.items():
-            notice_type = NOTICES[partition.topic]
             for record in records:
-                try:
-                    notice = notice_type.from_json(record.value or b"")
-                except MalformedNotice as error:
-                    malformed += 1
-                    log.warning("notice_malformed", topic=partition.topic, reason=str(error))
-                    self._note(partition, record, None)
-                    continue
+                notice = _read(partition.topic, record.value or b"")
                 self._note(partition, record, notice)
+                if notice is None:
+                    is_to_forget = True
+                    continue
                 for listener in self._listeners:
                     listener.received(notice)
-        if malformed:
+        if is_to_forget:
             self._set_connected(False)
             self._set_connected(True)
 
@@ -143,6 +147,16 @@ class ChangeFeed:
         log.info("change_feed_connection", connected=connected)
         for listener in self._listeners:
             listener.connection_changed(connected)
+
+
+def _read(topic: str, value: bytes) -> ChangeNotice | AlertNotice | None:
+    """None: everything is to be forgotten."""
+    try:
+        notice = NOTICES[topic](value)
+    except MalformedNotice as error:
+        log.warning("notice_malformed", topic=topic, reason=str(error))
+        return None
+    return None if isinstance(notice, ClearNotice) else notice
 
 
 @asynccontextmanager

@@ -57,7 +57,7 @@ class FeedJournal:
         self._trusted_from = self.now() + DOUBT_SECONDS
 
     def passed(self, partition: int, offset: int, notice: ChangeNotice | None) -> None:
-        """A record was received; None: one that cannot be read, behind which all is forgotten."""
+        """A record was received; None: one behind which all is forgotten."""
         self._position[partition] = offset + 1
         if notice is None:
             return

@@ -7,7 +7,7 @@ from query_service.pages.site import Form
 from shared.auth.access import is_uuid
 from shared.client.calls import path_of
 
-KINDS = frozenset({"rebuild", "redrive-children", "redrive-notifications"})
+KINDS = frozenset({"rebuild", "redrive-children", "redrive-notifications", "clear-caches"})
 
 
 class NotAnOperation(Exception):

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from query_service.pages.inner_api import asked
 from query_service.pages.operation_forms import NotAnOperation, operation
 from query_service.pages.processes import vitals_of
+from query_service.pages.protection import PROTECTION, protection_of
 from query_service.pages.sessions import Session
 from query_service.pages.site import (
     ADMINS,
@@ -36,6 +37,7 @@ OWN = frozenset(
         "GetCacheStatistics",
         "GetRecentRequests",
         "GetSystemProcesses",
+        "GetSystemProtection",
         "GetSystemAnalytics",
     }
 )
@@ -83,8 +85,9 @@ class Operators:
 
     async def console(self, request: Request, session: Session) -> Response:
         """The state of the system as the API knows it, and of the process that answers. What
-        cannot be read of processes, or takes too long to count, takes nothing else away."""
-        *answers, processes, numbers = await self.site.ask(
+        cannot be read of processes or protection, or takes too long to count, takes nothing else
+        away."""
+        *answers, processes, protection, numbers = await self.site.ask(
             request,
             session,
             asked("system", "status"),
@@ -92,6 +95,7 @@ class Operators:
             asked("cache"),
             asked("system", "requests"),
             asked("system", "processes"),
+            PROTECTION,
             asked("system", "analytics"),
         )
         refused = self.site.refused(request, *answers)
@@ -112,6 +116,7 @@ class Operators:
             flow=flow_of(status),
             vitals=vitals_of(processes),
             remedies=REMEDIES,
+            **protection_of(protection),
             **notices(request, answers[0]),
         )
 

@@ -4,6 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from query_service.pages.texts_of_findings import FINDINGS_IN_ENGLISH, FINDINGS_IN_GERMAN
+from query_service.pages.texts_of_operations import (
+    BEGINS_IN_ENGLISH,
+    BEGINS_IN_GERMAN,
+    KINDS_IN_ENGLISH,
+    KINDS_IN_GERMAN,
+)
+from query_service.pages.texts_of_protection import (
+    PROTECTION_IN_ENGLISH,
+    PROTECTION_IN_GERMAN,
+    ProtectionTexts,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,7 @@ class ConsoleTexts:
     begins: Mapping[str, str]
     operation_states: Mapping[str, str]
     refusals: Mapping[str, str]
+    protection: ProtectionTexts
 
 
 CONSOLE_ENGLISH = ConsoleTexts(
@@ -126,16 +138,8 @@ CONSOLE_ENGLISH = ConsoleTexts(
     findings=FINDINGS_IN_ENGLISH,
     states={"pending": "pending", "failed": "failed"},
     children={"active": "Active children", "deactivated": "Deactivated", "erased": "Erased"},
-    kinds={
-        "rebuild": "Rebuild of the read models",
-        "redrive-children": "Redrive of dead-lettered children",
-        "redrive-notifications": "Redrive of failed notifications",
-    },
-    begins={
-        "rebuild": "Rebuild the read models",
-        "redrive-children": "Project dead-lettered children again",
-        "redrive-notifications": "Try failed notifications again",
-    },
+    kinds=KINDS_IN_ENGLISH,
+    begins=BEGINS_IN_ENGLISH,
     operation_states={
         "requested": "no worker has begun it yet",
         "running": "running",
@@ -148,6 +152,7 @@ CONSOLE_ENGLISH = ConsoleTexts(
         "too-many-requests": "Not begun: that was too often. Please wait a moment.",
         "form-incomplete": "Not begun: the form was incomplete. Please use the one on this page.",
     },
+    protection=PROTECTION_IN_ENGLISH,
 )
 
 
@@ -210,16 +215,8 @@ CONSOLE_GERMAN = ConsoleTexts(
     findings=FINDINGS_IN_GERMAN,
     states={"pending": "warten", "failed": "gescheitert"},
     children={"active": "Aktive Kinder", "deactivated": "Deaktiviert", "erased": "Gelöscht"},
-    kinds={
-        "rebuild": "Neuaufbau der Lesemodelle",
-        "redrive-children": "Neuer Versuch mit ausgesonderten Kindern",
-        "redrive-notifications": "Neuer Versuch mit gescheiterten Benachrichtigungen",
-    },
-    begins={
-        "rebuild": "Lesemodelle neu aufbauen",
-        "redrive-children": "Ausgesonderte Kinder erneut projizieren",
-        "redrive-notifications": "Gescheiterte Benachrichtigungen erneut versuchen",
-    },
+    kinds=KINDS_IN_GERMAN,
+    begins=BEGINS_IN_GERMAN,
     operation_states={
         "requested": "noch hat kein Worker begonnen",
         "running": "läuft",
@@ -233,4 +230,5 @@ CONSOLE_GERMAN = ConsoleTexts(
         "form-incomplete": "Nicht begonnen: Das Formular war unvollständig. Bitte nehmen Sie das "
         "auf dieser Seite.",
     },
+    protection=PROTECTION_IN_GERMAN,
 )

@@ -20,8 +20,8 @@ class GetOperations(Query):
 class OperationStatus(AnswerModel):
     operation_id: str = Field(description="As the command API answered when it was asked for.")
     kind: str = Field(
-        description="rebuild, redrive-children or redrive-notifications; of a worker of a newer "
-        "release, as that calls it."
+        description="rebuild, redrive-children, redrive-notifications or clear-caches; of a worker "
+        "of a newer release, as that calls it."
     )
     requested_by: str = Field(description="The subject of the administrator.")
     requested_at: Instant = Field(description="When it was asked for.")
@@ -34,9 +34,11 @@ class OperationStatus(AnswerModel):
     ended_at: Instant | None = Field(description="When it was done or failed; null: it goes on.")
     done: int | None = Field(
         description="Of a rebuild: events, each folded once and verified once; of a redrive: "
-        "children, or notifications. Null: nothing yet."
+        "children, or notifications. Null: nothing yet, or nothing to count."
     )
-    total: int | None = Field(description="How many there are in all; null: not known yet.")
+    total: int | None = Field(
+        description="How many there are in all; null: not known yet, or nothing to count."
+    )
     outcome: str | None = Field(description="What came of it, in English; null: it goes on.")
 
 

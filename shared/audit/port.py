@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from shared.audit.chain import Block
+from shared.audit.chain import Block, Tail
 from shared.event_store.port import StoreUnavailable
 
 
@@ -17,6 +17,31 @@ class BlockPlace(NamedTuple):
 
 class TrailUnreadable(StoreUnavailable):
     """The trail's store did not answer in time."""
+
+
+class WatchedTrail(Protocol):
+    """What is looked at often, and so is little. Raises StoreUnavailable."""
+
+    async def recent_segments(self) -> list[str]:
+        """The newest of those that have not ended, and those that ended last."""
+
+    async def newest_heads(
+        self, segment: str, before: int | None, limit: int
+    ) -> list[tuple[int, str]]:
+        """As a ReadableTrail's."""
+
+    async def purges(self) -> list[str]:
+        """As a ReadableTrail's."""
+
+    async def end_of(self, segment: str) -> Tail:
+        """Where it ends, by its newest block."""
+
+    async def time_of(self, segment: str, first: int) -> datetime | None:
+        """When the block began that has record `first`, or the next one; None: there is none."""
+
+    def with_operation(self, operation: str, since: datetime) -> AsyncIterator[Block]:
+        """The blocks that have a record of `operation`, by the index, and none older than
+        `since`."""
 
 
 class ReadableTrail(Protocol):

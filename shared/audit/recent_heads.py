@@ -12,7 +12,7 @@ from typing import TypeVar
 from shared.audit.block_check import Report
 from shared.audit.head_check import Place, Signatures, SignedHeads, name_of
 from shared.audit.heads import said_in
-from shared.audit.port import ReadableTrail
+from shared.audit.port import ReadableTrail, WatchedTrail
 from shared.audit.spans import KIND as PURGED
 from shared.audit.spans import SignedPurges
 from shared.clock import iso
@@ -50,7 +50,7 @@ async def read_recent(
     await asyncio.to_thread(purges.add, await trail.purges(), "database")
     heads = SignedHeads(verifier, report, purges)
     for segment in await trail.segments_of_heads():
-        await _walk_back(trail, segment, heads, until, most)
+        await walk_back(trail, segment, heads, until, most)
     stored, elsewhere = heads.places(), set[Place]()
     chosen = ((number, text) for number, place, text in in_file.heads if heads.may_vouch(place))
     while some := list(islice(chosen, AT_ONCE)):
@@ -62,9 +62,14 @@ async def read_recent(
     return Signatures(purges, heads)
 
 
-async def _walk_back(
-    trail: ReadableTrail, segment: str, heads: SignedHeads, until: str, most: int
+async def walk_back(
+    trail: ReadableTrail | WatchedTrail,
+    segment: str,
+    heads: SignedHeads,
+    until: str,
+    most: int,
 ) -> None:
+    """Add the segment's heads since `until`, and the newest before. Raises TooManyHeads."""
     before: int | None = None
     size = 1  # of most segments the newest is older than `until`
     while some := await trail.newest_heads(segment, before, size):

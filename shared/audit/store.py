@@ -91,18 +91,39 @@ class AuditStore:
     async def open_tails(self) -> dict[str, Tail]:
         """Where the segments end that were not ended in order: running, or killed."""
         async with self._in_time():
-            running = await self._segments.find(
-                {"ended_at": None}, sort=[("began_at", DESCENDING)], limit=OPEN_SEGMENTS
-            ).to_list(None)
-            tails = {}
-            for segment in running:
-                last = await self._blocks.find_one(
-                    _of(segment["_id"]), _WHERE_IT_ENDS, sort=[("_id", DESCENDING)]
-                )
-                if last is not None:
-                    sequence = place_in(last["_id"])[1] + last["records"] - 1
-                    tails[segment["_id"]] = Tail(sequence, str(last.get("hash")))
-        return tails
+            running = await self._newest_segments("began_at", {"ended_at": None})
+            tails = {segment: await self._end_of(segment) for segment in running}
+        return {segment: tail for segment, tail in tails.items() if tail != Tail()}
+
+    async def recent_segments(self) -> list[str]:
+        """At most OPEN_SEGMENTS of either."""
+        async with self._in_time():
+            running = await self._newest_segments("began_at", {"ended_at": None})
+            ended = await self._newest_segments("ended_at", {"ended_at": {"$type": "date"}})
+        return [*running, *ended]
+
+    async def end_of(self, segment: str) -> Tail:
+        async with self._in_time():
+            return await self._end_of(segment)
+
+    async def time_of(self, segment: str, first: int) -> datetime | None:
+        behind = {"_id": {"$gte": place_of(segment, first), "$lt": f"{segment}@:"}}
+        async with self._in_time():
+            found = await self._blocks.find_one(behind, {"since": 1}, sort=[("_id", ASCENDING)])
+        return None if found is None else found.get("since")
+
+    def with_operation(self, operation: str, since: datetime) -> AsyncIterator[Block]:
+        return self.blocks({"operations": operation, "since": {"$gte": since}})
+
+    async def _newest_segments(self, by: str, condition: Document) -> list[str]:
+        found = self._segments.find(condition, sort=[(by, DESCENDING)], limit=OPEN_SEGMENTS)
+        return [segment["_id"] for segment in await found.to_list(None)]
+
+    async def _end_of(self, segment: str) -> Tail:
+        last = await self._blocks.find_one(_of(segment), _WHERE_IT_ENDS, sort=[("_id", DESCENDING)])
+        if last is None:
+            return Tail()
+        return Tail(place_in(last["_id"])[1] + last["records"] - 1, str(last.get("hash")))
 
     async def heads(self) -> list[str]:
         """Every signed head, by segment and in order."""

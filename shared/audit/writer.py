@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from shared.audit.chain import Block, Tail, seal_block
-from shared.audit.record import AuditRecord, AuditUnavailable
+from shared.audit.record import AuditRecord, AuditUnavailable, Record
 from shared.clock import Clock
 from shared.event_store.port import StoreUnavailable
 from shared.tasks import time_limit
@@ -25,6 +25,17 @@ MOST_CHILDREN_A_BLOCK = 20_000
 
 GAP = "AuditGap"
 """Records in the trail how many requests of each operation were refused without a record."""
+
+
+UNRECORDED = "refused because they could not be recorded"
+"""What a gap's outcome says behind their number."""
+
+
+def unrecorded_in(record: Record) -> int:
+    """How many requests a gap stands for; 0 for any other record."""
+    number, _, rest = record["outcome"].partition(" ")
+    is_gap = record["operation"] == GAP and rest == UNRECORDED
+    return int(number) if is_gap and number.isascii() and number.isdecimal() else 0
 
 
 class Blocks(Protocol):
@@ -175,7 +186,7 @@ class ChainedTrail:
                 subject="",
                 role="",
                 operation=GAP,
-                outcome=f"{self.missed} refused because they could not be recorded",
+                outcome=f"{self.missed} {UNRECORDED}",
             )
             self.missed = 0
             self._waiting.append(_Waiting(gap, None, time.monotonic()))

@@ -212,12 +212,13 @@ ACCESS: Mapping[str, Rule] = {
     "ExportChild": Rule(EXPORT, parent=OWN_FAMILY),
     "FollowFamily": Rule(STREAM, parent=OWN_FAMILY, safety_officer=ALL),
     "GetSystemAnalytics": Rule(QUERIES, safety_officer=NUMBERS, analyst=NUMBERS, admin=NUMBERS),
-    "GetSystemSeries": Rule(QUERIES, analyst=NUMBERS, admin=NUMBERS),  # of the snapshot for SQL
+    "GetSystemSeries": Rule(QUERIES, analyst=NUMBERS, admin=NUMBERS),  # of SQL's snapshot
     # officers look after children, whom it names nowhere; what it can ask is no part of their work
     "RunSql": Rule(SQL, analyst=NUMBERS, admin=NUMBERS),
     "GetSystemStatus": Rule(QUERIES),
     "GetSystemProcesses": Rule(QUERIES),
     "GetOperations": Rule(QUERIES),
+    "GetSystemProtection": Rule(QUERIES),
     "GetSqlTables": Rule(QUERIES, analyst=NUMBERS, admin=NUMBERS),
     # the processes themselves
     "GetCommandBus": Rule(QUERIES),

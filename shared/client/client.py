@@ -173,6 +173,14 @@ class TeddyClient(Operations):
         """What each process does and how far it is behind, by partition as well; role admin."""
         return await self.ask(path_of("system", "processes"))
 
+    async def get_system_protection(self) -> dict[str, Any]:
+        """Erasures that are not complete, keys, and whether the audit trail is signed; role admin.
+        A part that could not be read is None."""
+        # without a consistency token: it is of no child's read models
+        response = await self._query.request("GET", path_of("system", "protection"))
+        protection: dict[str, Any] = response.json()
+        return protection
+
     async def sql(self, statement: str, max_rows: int | None = None) -> answers.SqlRows:
         """What one SELECT in DuckDB's dialect finds in columns without personal data; roles analyst
         and admin. At most `max_rows` (10,000) rows.
@@ -239,8 +247,8 @@ class TeddyClient(Operations):
         figures: dict[str, Any] = response.json()
         return figures
 
-    async def clear_all_caches(self) -> int:
-        """How many cached answers were dropped; role admin."""
+    async def clear_cache(self) -> int:
+        """How many cached answers the one process that answers has dropped; role admin."""
         response = await self._query.request("DELETE", path_of("cache"))
         return int(response.json()["removed"])
 

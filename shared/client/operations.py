@@ -27,7 +27,7 @@ class StartedOperation(TypedDict):
 class Operation(TypedDict):
     """`state`: requested, running, done or failed, or what a newer release calls it. `done` of
     `total`: of a rebuild events, each folded once and verified once; of a redrive children, or
-    notifications."""
+    notifications; else None."""
 
     operation_id: str
     kind: str
@@ -77,6 +77,13 @@ class Operations(Commands):
         """Let failed notifications be tried again. Returns and watches as `rebuild_read_models`."""
         return await self._whole("redrive-notifications", watch)
 
+    async def clear_all_caches(self, watch: Watcher | None = None) -> Operation:
+        """Have every query process forget all that it keeps: answers, also those that processes
+        share, and keys. Returns, once they are notified, and watches as `rebuild_read_models`;
+        processes forget within moments, and one without Kafka as soon as it is connected again.
+        How many answers were dropped nobody counts."""
+        return await self._whole("clear-caches", watch)
+
     async def operations(self) -> list[Operation]:
         """The last 20, the newest first."""
         # without a consistency token: it would wait for a child that is dead-lettered
@@ -86,8 +93,8 @@ class Operations(Commands):
     async def start_operation(
         self, kind: str, idempotency_key: str | None = None, **options: Any
     ) -> StartedOperation:
-        """`kind`: rebuild, redrive-children or redrive-notifications. Answers once it is sure to be
-        done or reported as failed, whichever process dies."""
+        """`kind`: rebuild, redrive-children, redrive-notifications or clear-caches. Answers once it
+        is sure to be done or reported as failed, whichever process dies."""
         key = idempotency_key or self._new_id()
         response = await self._command.request(
             "POST",

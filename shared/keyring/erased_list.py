@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from pymongo import IndexModel
+
 from shared.event_store.commit_documents import TIMEOUT_SECONDS, within
 from shared.event_store.envelope import Commit
 from shared.event_store.port import OlderContent
@@ -61,6 +63,16 @@ class ErasedChild:
         return [step for step in ErasureStep if step not in self.steps]
 
 
+@dataclass(frozen=True, slots=True)
+class OpenErasures:
+    """How many children are `erased`, how many of their erasures are `open`: not complete.
+    `oldest`: the first of these, by the time of their erasure."""
+
+    erased: int
+    open: int
+    oldest: list[ErasedChild]
+
+
 class ErasedList(Protocol):
     """Nobody is ever taken off it.
 
@@ -85,14 +97,21 @@ class ErasedList(Protocol):
     async def since(self, moment: datetime) -> list[str]:
         """The children who were erased at `moment` or later, in any order."""
 
+    async def open_erasures(self, limit: int) -> OpenErasures:
+        """With at most `limit` of them."""
+
 
 COLLECTION = "erased_children"
 
+_OPEN: Document = {"$or": [{f"steps.{step.value}.at": None} for step in ErasureStep]}
+
 
 async def ensure_erased_list_index(database: Database) -> None:
-    """For `since`, which every process asks all the time."""
+    """For `since`, which every process asks all the time, and for each step one in which those are
+    together whose erasure lacks it, by time."""
+    lacking = [IndexModel([(f"steps.{step.value}.at", 1), ("at", 1)]) for step in ErasureStep]
     async with within(TIMEOUT_SECONDS, KeyStoreUnavailable):
-        await database[COLLECTION].create_index([("at", 1)])
+        await database[COLLECTION].create_indexes([IndexModel([("at", 1)]), *lacking])
 
 
 class MongoErasedList:
@@ -138,6 +157,17 @@ class MongoErasedList:
         async with within(self._timeout, KeyStoreUnavailable):
             found = await self._children.find({"at": {"$gte": moment}}, {"_id": 1}).to_list(None)
         return [document["_id"] for document in found]
+
+    async def open_erasures(self, limit: int) -> OpenErasures:
+        first = self._children.find(_OPEN).sort("at").limit(limit)
+        async with within(self._timeout, KeyStoreUnavailable):
+            oldest = [_from_document(document) for document in await first.to_list(None)]
+            number = len(oldest)
+            if number == limit:
+                most_ms = round(self._timeout * 1_000)
+                number = await self._children.count_documents(_OPEN, maxTimeMS=most_ms)
+            erased = await self._children.estimated_document_count()  # nobody is taken off
+        return OpenErasures(erased, number, oldest)
 
 
 def _from_document(document: Document) -> ErasedChild:

@@ -32,6 +32,11 @@ class KeyDestroyed(Exception):
         super().__init__(f"the key of child {child_id} was destroyed")
 
 
+COLLECTION = "child_keys"
+MAINTENANCE_SECONDS = 120.0
+"""For what looks at all keys: ten millions of them take a while."""
+
+
 class KeyStore(Protocol):
     async def insert(self, key: WrappedKey) -> WrappedKey:
         """Keep `key` durably and return it, or return the one the child already has.
@@ -49,19 +54,15 @@ class KeyStore(Protocol):
     async def destroyed(self, child_ids: Collection[str]) -> set[str]:
         """Those of `child_ids` at whose key's place the tombstone stands."""
 
-    async def count_by_kek(self) -> dict[str, int]:
-        """How many data keys are wrapped under each key-encryption key, by its id."""
+    async def count_by_kek(self, seconds: float = MAINTENANCE_SECONDS) -> dict[str, int]:
+        """How many data keys are wrapped under each key-encryption key, by its id. It looks at all
+        of them, for so many `seconds` at most."""
 
     async def not_under(self, kek_id: str, after: str, limit: int) -> list[WrappedKey]:
         """At most `limit` keys wrapped under another one, in order of child, from `after` on."""
 
     async def replace(self, exchanges: Sequence[tuple[WrappedKey, WrappedKey]]) -> int:
         """Put each second key in place of the first, where that still stands; how many did."""
-
-
-COLLECTION = "child_keys"
-MAINTENANCE_SECONDS = 120.0
-"""For what looks at all keys: ten millions of them take a while."""
 
 
 class MongoKeyStore:
@@ -97,13 +98,15 @@ class MongoKeyStore:
             found = await self._keys.find(wanted, {"_id": 1}).to_list(None)
         return {document["_id"] for document in found}
 
-    async def count_by_kek(self) -> dict[str, int]:
+    async def count_by_kek(self, seconds: float = MAINTENANCE_SECONDS) -> dict[str, int]:
         pipeline: list[Document] = [
             {"$match": {"kek_id": {"$exists": True}}},
             {"$group": {"_id": "$kek_id", "keys": {"$sum": 1}}},
         ]
-        async with within(MAINTENANCE_SECONDS, KeyStoreUnavailable):
-            return {one["_id"]: one["keys"] async for one in aggregate(self._keys, pipeline)}
+        # also there: a server goes on counting for who has left
+        counted = aggregate(self._keys, pipeline, maxTimeMS=round(seconds * 1_000))
+        async with within(seconds, KeyStoreUnavailable):
+            return {one["_id"]: one["keys"] async for one in counted}
 
     async def not_under(self, kek_id: str, after: str, limit: int) -> list[WrappedKey]:
         wanted = {"_id": {"$gt": after}, "kek_id": {"$ne": kek_id, "$exists": True}}

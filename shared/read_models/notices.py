@@ -1,5 +1,5 @@
 """Notices to the outside, as JSON: changes on `teddy.readmodel.changes.v1`, alerts on
-`teddy.child.alerts.v1`. Neither carries anything personal, nor a label: an erasure does not reach
+`teddy.child.alerts.v1`. None carries anything personal, nor a label: an erasure does not reach
 what a topic keeps."""
 
 from collections.abc import Iterable
@@ -48,6 +48,26 @@ class ChangeNotice:
         if not (all_texts([notice.child_id, notice.parent_id]) and type(notice.version) is int):
             raise MalformedNotice("a change notice must contain two strings and a number")
         return notice
+
+
+@dataclass(frozen=True, slots=True)
+class ClearNotice:
+    """Forget all that is kept. On the topic of changes, and of no child: whoever does not know this
+    notice, or not this version of it, takes it for a malformed one, and forgets everything, too."""
+
+    version: int = 1
+
+    def to_json(self) -> bytes:
+        return orjson.dumps({"kind": "clear", "version": self.version})
+
+
+CLEAR = ClearNotice()
+_CLEAR_RECORD = CLEAR.to_json()
+
+
+def from_change_topic(value: bytes) -> ChangeNotice | ClearNotice:
+    """Raises MalformedNotice."""
+    return CLEAR if value == _CLEAR_RECORD else ChangeNotice.from_json(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ OPERATIONS = (
     ("GET /v1/system/operations", None, "403 403 403 403"),
     ("GET /v1/system/requests", None, "403 403 403 403"),
     ("GET /v1/system/processes", None, "403 403 403 403"),
+    ("GET /v1/system/protection", None, "403 403 403 403"),
     ("GET /v1/system/analytics", None, "403 403 - -"),
 )
 CODES = {"403": "forbidden", "404": "child-not-found"}

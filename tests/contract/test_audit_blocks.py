@@ -8,7 +8,7 @@ import pytest_asyncio
 from shared.audit.chain import Block, Tail, place_of, seal_block
 from shared.audit.port import BlockPlace
 from shared.audit.record import AuditRecord
-from shared.audit.store import AuditStore, ensure_audit_indexes
+from shared.audit.store import OPEN_SEGMENTS, AuditStore, ensure_audit_indexes
 from shared.mongo import Mongo
 from tests.contract.conftest import Place
 from tests.fakes.audit_blocks import MemoryAuditBlocks
@@ -82,3 +82,46 @@ async def test_a_list_goes_on_at_a_block_which_is_included(trail: MemoryAuditBlo
 async def test_a_block_is_read_as_it_was_written(trail: MemoryAuditBlocks | AuditStore):
     written = await write(trail, "query-1", [LENA, OTTO])
     assert await trail.newest_about(OTTO, None, 1) == written
+
+
+async def test_where_segments_end_and_when_their_blocks_began(
+    trail: MemoryAuditBlocks | AuditStore,
+):
+    # given
+    one = await write(trail, "query-1", [], [], [])
+    (other,) = await write(trail, "query-2", [LENA])
+    # when / then
+    assert sorted(await trail.recent_segments()) == ["query-1", "query-2"]
+    assert await trail.end_of("query-1") == one[-1].tail
+    assert await trail.end_of("query-2") == other.tail
+    assert await trail.end_of("query") == Tail()
+    assert await trail.time_of("query-1", 2) == NOON + timedelta(seconds=1)
+    assert await trail.time_of("query-1", 4) is None
+
+
+async def test_blocks_are_found_by_what_was_asked_for_lately(
+    trail: MemoryAuditBlocks | AuditStore,
+):
+    _, second = await write(trail, "query-1", [], [])
+    since = second.beside["since"]
+    assert [block async for block in trail.with_operation("X", since)] == [second]
+    assert [block async for block in trail.with_operation("Y", since)] == []
+
+
+async def test_of_many_segments_the_open_ones_and_those_that_ended_last_are_looked_at(
+    mongo_url: str, fresh_database: str
+):
+    # given
+    mongo = Mongo(mongo_url, "pymongo")
+    database = mongo.database(fresh_database)
+    store = AuditStore(database)
+    names = [f"query-{number:03}" for number in range(OPEN_SEGMENTS + 10)]
+    for number, name in enumerate(names):
+        await write(store, name, [])
+        await store.end(name, NOON + timedelta(seconds=number))
+    await write(store, "open", [])
+    # when
+    found = await store.recent_segments()
+    await mongo.close()
+    # then
+    assert sorted(found) == ["open", *names[10:]]

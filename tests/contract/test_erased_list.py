@@ -1,10 +1,20 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from shared.event_store.port import OlderContent
-from shared.keyring.erased_list import ErasedChild, ErasureStep, StepDone
+from shared.keyring.erased_list import (
+    COLLECTION,
+    ErasedChild,
+    ErasureStep,
+    MongoErasedList,
+    OpenErasures,
+    StepDone,
+    ensure_erased_list_index,
+)
+from shared.mongo import Mongo
 from tests.contract.conftest import Stores
 
 AT = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
@@ -101,3 +111,66 @@ async def test_what_is_known_of_older_content_stays_until_somebody_looked_again(
         await stores.erased.add(_erased("child-1"))
         # then
         assert (await stores.erased.find(["child-1"]))[0].older == older
+
+
+async def complete(erased: Any, *child_ids: str, without: ErasureStep | None = None) -> None:
+    for child_id in child_ids:
+        await erased.add(_erased(child_id))
+        for step in ErasureStep:
+            if step is not without:
+                await erased.record(child_id, step, StepDone(AT, 0))
+
+
+async def test_erasures_that_are_not_complete_are_counted_and_the_oldest_come_first(
+    stores: Stores,
+) -> None:
+    # given one that lacks everything, and one for each step that lacks it alone
+    await complete(stores.erased, "done-1", "done-2")
+    await stores.erased.add(replace(_erased("new"), at=LATER + timedelta(hours=1)))
+    for number, step in enumerate(ErasureStep):
+        await complete(stores.erased, f"lacks-{number}", without=step)
+        at = LATER - timedelta(minutes=number)
+        await stores.erased.add(replace(_erased(f"lacks-{number}"), at=at))
+    # when
+    found = await stores.erased.open_erasures(3)
+    every = await stores.erased.open_erasures(50)
+    # then
+    assert (found.erased, found.open) == (every.erased, every.open) == (8, 6)
+    assert [one.child_id for one in found.oldest] == ["lacks-4", "lacks-3", "lacks-2"]
+    assert [one.missing for one in found.oldest] == [[step] for step in list(ErasureStep)[:1:-1]]
+    assert every.oldest[-1].child_id == "new"
+
+
+async def test_without_erasures_none_is_open(stores: Stores) -> None:
+    assert await stores.erased.open_erasures(50) == OpenErasures(0, 0, [])
+
+
+async def test_those_that_are_complete_are_not_read_to_find_the_others(
+    mongo_url: str, fresh_database: str
+) -> None:
+    # given
+    mongo = Mongo(mongo_url, "pymongo")
+    database = mongo.database(fresh_database)
+    await ensure_erased_list_index(database)
+    done = {step.value: {"at": AT, "removed": 1} for step in ErasureStep}
+    await database[COLLECTION].insert_many(
+        [
+            {"_id": f"c-{number}", "at": AT, "by_role": "admin", "version": 2, "hash": "h"}
+            | {"steps": done}
+            for number in range(1_000)
+        ]
+    )
+    erased = MongoErasedList(database)
+    for number in range(4):
+        await erased.add(_erased(f"open-{number}"))
+    await database.command({"profile": 2})
+    # when
+    found = await erased.open_erasures(2)
+    # then
+    await database.command({"profile": 0})
+    profiled = {"ns": f"{fresh_database}.{COLLECTION}"}
+    read = [one async for one in database["system.profile"].find(profiled)]
+    await mongo.close()
+    assert (found.erased, found.open, len(found.oldest)) == (1_004, 4, 2)
+    assert len(read) == 3
+    assert max(one.get("docsExamined", 0) for one in read) < 50

@@ -1,4 +1,4 @@
-"""A rebuild and both redrives over HTTP, from the request to what came of it."""
+"""A rebuild, both redrives and the clearing of caches over HTTP, from request to outcome."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +13,8 @@ from shared.client import Operation, TeddyClient, TeddyProblem
 from shared.clock import new_id
 from shared.kafka import CHILD_EVENTS
 from shared.read_models.deliveries import DELIVERIES_COLLECTION
+from shared.read_models.documents import Model
+from shared.read_models.generations import Generation
 from tests.support.callers import client
 from tests.support.consents import CONSENTS
 from tests.support.own_servers import own_stack
@@ -123,6 +125,32 @@ async def test_an_admin_has_failed_notifications_tried_again(
         await eventually(lambda: delivered(state), SOON, lambda count: count == 1)
         listed = await admin.operations()
         assert listed[0] == ended
+
+
+async def test_an_admin_has_every_query_process_forget_what_it_kept(
+    folder: StackFolder, state: StackState
+) -> None:
+    async with (
+        client(state, Role.PARENT, f"parent-{new_id()}") as parent,
+        admin_of(state) as admin,
+    ):
+        # given a profile in the cache that differs from the read model
+        child_id = await a_child(parent)
+        assert (await parent.get_child_profile(child_id))["age"] == 6
+        children = Generation(await live_generation(admin)).collection_name(Model.CHILDREN)
+        with read_store(state) as mongo:
+            mongo["teddy_read"][children].update_one({"_id": child_id}, {"$set": {"age": 9}})
+        assert (await parent.get_child_profile(child_id))["age"] == 6
+        # when
+        ended = await admin.clear_all_caches()
+        # then
+        assert (ended["state"], ended["outcome"]) == (
+            "done",
+            "every query process that follows the change topic is notified",
+        )
+        await eventually(
+            lambda: parent.get_child_profile(child_id), SOON, lambda profile: profile["age"] == 9
+        )
 
 
 async def live_generation(admin: TeddyClient) -> int:

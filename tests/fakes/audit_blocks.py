@@ -60,6 +60,24 @@ class MemoryAuditBlocks:
         self.heads_read += len(found)
         return found
 
+    async def recent_segments(self) -> list[str]:
+        return await self.segments()
+
+    async def end_of(self, segment: str) -> Tail:
+        self._answer()
+        return self._tails().get(segment, Tail())
+
+    async def time_of(self, segment: str, first: int) -> datetime | None:
+        async for block in self.segment(segment, first):
+            return block.beside["since"]  # type: ignore[no-any-return]
+        return None
+
+    async def with_operation(self, operation: str, since: datetime) -> AsyncIterator[Block]:
+        self._answer()
+        for _, block in sorted(self.kept.items()):
+            if operation in block.beside["operations"] and block.beside["since"] >= since:
+                yield block
+
     async def purges(self) -> list[str]:
         self._answer()
         return []

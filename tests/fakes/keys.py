@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from shared.keyring.erased_list import ErasedChild, ErasureStep, StepDone
+from shared.keyring.erased_list import ErasedChild, ErasureStep, OpenErasures, StepDone
 from shared.keyring.key_store import KeyDestroyed, WrappedKey
 
 
@@ -29,7 +29,7 @@ class MemoryKeyStore:
     async def destroyed(self, child_ids: Collection[str]) -> set[str]:
         return self._destroyed.intersection(child_ids)
 
-    async def count_by_kek(self) -> dict[str, int]:
+    async def count_by_kek(self, seconds: float = 0.0) -> dict[str, int]:
         return dict(Counter(key.kek_id for key in self._keys.values()))
 
     async def not_under(self, kek_id: str, after: str, limit: int) -> list[WrappedKey]:
@@ -72,6 +72,11 @@ class MemoryErasedList:
     async def page(self, after: str, limit: int) -> list[ErasedChild]:
         following = sorted(one for one in self._children if one > after)
         return [self._children[one] for one in following[:limit]]
+
+    async def open_erasures(self, limit: int) -> OpenErasures:
+        still = [child for child in self._children.values() if child.missing]
+        oldest = sorted(still, key=lambda child: child.at)[:limit]
+        return OpenErasures(len(self._children), len(still), oldest)
 
     async def since(self, moment: datetime) -> list[str]:
         return [child.child_id for child in self._children.values() if child.at >= moment]

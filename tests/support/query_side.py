@@ -19,6 +19,7 @@ from query_service.api.streams import Streams
 from query_service.bus import Rendered
 from query_service.cache.query_cache import DEFAULT_BYTES, QueryCache
 from query_service.main import wire
+from query_service.protection import ProtectionSources
 from query_service.queries.query import Query
 from query_service.queries.visible_children import OWN_FIELDS
 from query_service.registry import Ports
@@ -151,11 +152,12 @@ class QuerySide:
         self.audit = MemoryAuditTrail()
         self.reports = MemoryProcessReports()
         self.cache = QueryCache[Rendered](1_000, time.monotonic, unwatched_seconds, cache_bytes)
-        ports = self._ports(keys)
+        self.protection = self._protection(keys)
+        self.ports = self._ports(keys)
         self.settings = _settings(max_waiting, bounds.subject_share)
         self.verifier = verifier_of(signing_key, "tests", "teddy")
-        caller = Caller(self.verifier, limits or limits_of(), Pseudonyms())
-        self.service = wire(self.settings, ports, self.cache, caller)
+        self.caller = Caller(self.verifier, limits or limits_of(), Pseudonyms())
+        self.service = wire(self.settings, self.ports, self.cache, self.caller)
         self._bounds = bounds
         self.connect()
 
@@ -178,7 +180,23 @@ class QuerySide:
             signed_trail=lambda: SignedTrail(self.trail, self.proofs, self.jwks),
             record=self.audit,
             reports=self.reports,
+            protection=self.protection.kept(),
         )
+
+    def _protection(self, keys: KeyFile) -> ProtectionSources:
+        """Kept by the time that the test says it is."""
+        return ProtectionSources(
+            erased=self.erased,
+            key_store=self.key_store,
+            key_file=lambda: keys,
+            trail=self.trail,
+            signed_trail=lambda: SignedTrail(self.trail, self.proofs, self.jwks),
+            clock=lambda: self.now,
+            monotonic=self._seconds,
+        )
+
+    def _seconds(self) -> float:
+        return self.now.timestamp()
 
     @cached_property
     def app(self) -> FastAPI:

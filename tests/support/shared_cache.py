@@ -5,14 +5,18 @@ import asyncio
 import os
 from dataclasses import dataclass, field
 
+from aiokafka import TopicPartition
+
 from query_service.bus import Rendered
 from query_service.cache.answer_server import AnswerServer
 from query_service.cache.entries import child_tag, parent_tag
+from query_service.cache.feeds import ChangeFeed
 from query_service.cache.freshness import Invalidation, ProjectedVersions
 from query_service.cache.journal import DOUBT_SECONDS, FeedJournal
 from query_service.cache.query_cache import QueryCache
 from query_service.cache.second_tier import Loaded
 from query_service.shared_answers import SharedAnswers
+from shared.kafka import READ_MODEL_CHANGES
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.keyring import Keyring
 from shared.read_models.notices import ChangeNotice
@@ -23,6 +27,12 @@ PARENT = "weiss"
 CHILDREN = ("lena", "mia")
 PARTITION = {child: number for number, child in enumerate(CHILDREN)}
 TTL = 1_000.0
+
+
+@dataclass
+class Record:
+    offset: int
+    value: bytes
 
 
 @dataclass
@@ -98,6 +108,13 @@ class QueryProcess:
         self.journal.passed(partition, at, notice)
         self.invalidation.received(notice)
         return True
+
+    def receive_record(self, value: bytes) -> None:
+        """Of the first partition of the topic of changes, as the feed hands it out."""
+        feed = ChangeFeed("", [self.invalidation], self.journal)
+        feed.connected = True
+        partition = TopicPartition(READ_MODEL_CHANGES.name, 0)
+        feed._hand_out({partition: [Record(self.journal.position[0], value)]})
 
     def receive_all(self) -> None:
         for child in CHILDREN:

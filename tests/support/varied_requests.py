@@ -61,6 +61,7 @@ QUERY_PATHS = (
     "/v1/system/requests",
     "/v1/system/requests?a=1",
     "/v1/system/processes",
+    "/v1/system/protection",
     "/v1/system/series?to=2026-11-01",
     "/v1/system/series?from=2026-11-02&to=2026-11-01",
     "/v1/sql",

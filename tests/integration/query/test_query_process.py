@@ -1,6 +1,8 @@
 """The query API as a process, over a real MongoDB and a real broker."""
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,10 @@ from shared.auth.access import Principal, Role
 from shared.clock import new_id, utc_now
 from shared.erasures import ErasureNotice
 from shared.kafka import CHILD_ALERTS, CHILD_ERASURES, READ_MODEL_CHANGES
-from shared.read_models.notices import AlertNotice, ChangeNotice
+from shared.read_models.notices import CLEAR, AlertNotice, ChangeNotice
 from tests.integration.query.conftest import QueryWorld, query_process
 from tests.support.own_servers import own_valkey
+from tests.support.ports import free_port
 from tests.support.read_model_builders import alert_document
 from tests.support.waiting import STARTED, eventually
 
@@ -44,6 +47,34 @@ async def test_an_answer_is_cached_until_the_notice_of_a_change_arrives(world: Q
     assert first.json()["name"] == "Lena"
     assert [first.headers["X-Cache"], second.headers["X-Cache"]] == ["miss", "hit"]
     assert renewed.json()["age"] == 8
+
+
+async def test_every_process_forgets_its_answers_when_a_notice_says_so(world: QueryWorld) -> None:
+    # given two processes, and a change of which no notice tells
+    other = replace(world, port=free_port())
+    await world.put_child("lena", "Lena", parent_id="weiss", age=7)
+    async with (
+        query_process(world.environment()),
+        query_process(other.environment()),
+        world.client(WEISS) as client,
+        other.client(WEISS) as client_of_other,
+    ):
+        clients = (client, client_of_other)
+        for one in (world, other):
+            await one.until_ready(read_store="up", key_store="up", kafka="up")
+        for each in clients:
+            await each.get("/v1/children/lena")
+        await world.put_child("lena", "Lena", parent_id="weiss", age=8)
+        kept = [(await each.get("/v1/children/lena")).json()["age"] for each in clients]
+        # when
+        await world.publish(READ_MODEL_CHANGES, "", CLEAR.to_json())
+        # then
+        for each in clients:
+            await eventually(
+                partial(each.get, "/v1/children/lena"),
+                wanted=lambda answer: answer.json()["age"] == 8,
+            )
+    assert kept == [7, 7]
 
 
 async def test_an_answer_is_shared_sealed_and_nothing_depends_on_the_server_of_it(

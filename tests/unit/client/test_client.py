@@ -334,7 +334,7 @@ async def test_the_token_may_come_from_a_source():
     api = Api(httpx2.Response(200, json={"removed": 4}))
     transport = httpx2.MockTransport(api)
     async with TeddyClient("http://command", "http://query", fresh, transport=transport) as client:
-        assert await client.clear_all_caches() == 4
+        assert await client.clear_cache() == 4
 
     assert api.requests[0].headers["Authorization"] == "Bearer fresh-token"
 

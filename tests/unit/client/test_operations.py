@@ -77,6 +77,7 @@ async def test_what_failed_is_returned_with_its_reason():
             {"kind": "redrive-children", "child_ids": ["mia"], "from_store": True},
         ),
         ("redrive_notifications", {}, {"kind": "redrive-notifications"}),
+        ("clear_all_caches", {}, {"kind": "clear-caches"}),
     ],
 )
 async def test_each_asks_for_its_own(method: str, options: dict[str, Any], body: dict[str, Any]):

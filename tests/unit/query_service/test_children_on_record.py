@@ -45,6 +45,7 @@ ON_RECORD: Mapping[str, tuple[str, set[str]]] = {
     "/v1/system/processes": ("/v1/system/processes", set()),
     "/v1/system/operations": ("/v1/system/operations", set()),
     "/v1/system/requests": ("/v1/system/requests", set()),
+    "/v1/system/protection": ("/v1/system/protection", {ERASED}),
     "/v1/sql/tables": ("/v1/sql/tables", set()),
     "/v1/queries": ("/v1/queries", set()),
     "/v1/cache": ("/v1/cache", set()),

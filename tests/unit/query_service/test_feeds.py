@@ -3,18 +3,26 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
+from structlog.testing import capture_logs
 
 from query_service.cache import feeds
 from query_service.cache.feeds import ChangeFeed, FeedBroken
 from shared.kafka import CHILD_ALERTS, READ_MODEL_CHANGES
-from shared.read_models.notices import AlertNotice, ChangeNotice
+from shared.read_models.notices import (
+    CLEAR,
+    AlertNotice,
+    ChangeNotice,
+    ClearNotice,
+    MalformedNotice,
+    from_change_topic,
+)
 from tests.support.read_model_builders import alert_document
 from tests.support.waiting import until
 
@@ -209,6 +217,33 @@ async def test_what_is_no_notice_lets_the_listeners_forget_and_the_feed_goes_on_
     assert await listener.next() is True
     assert await listener.next() == ALERT
     assert kafka.connections == 1
+
+
+async def test_a_notice_to_forget_everything_is_obeyed_and_not_taken_for_a_mistake(
+    feed: ChangeFeed, kafka: PlayedKafka, listener: Listener
+):
+    assert await listener.next() is True
+    # when
+    with capture_logs() as logs:
+        kafka.records.put_nowait((CHANGES, CLEAR.to_json()))
+        kafka.records.put_nowait((CHANGES, CHANGE.to_json()))
+        # then
+        assert await listener.next() is False
+        assert await listener.next() is True
+        assert await listener.next() == CHANGE
+    assert [log["log_level"] for log in logs] == ["info", "info"]
+
+
+@pytest.mark.parametrize("notice", [CLEAR, replace(CLEAR, version=2)])
+def test_whoever_does_not_know_a_notice_to_forget_takes_it_for_malformed(notice: ClearNotice):
+    # given a release that knows changes of children only
+    with pytest.raises(MalformedNotice):
+        ChangeNotice.from_json(notice.to_json())
+
+
+def test_of_another_version_it_is_malformed_and_so_everything_is_forgotten_too():
+    with pytest.raises(MalformedNotice):
+        from_change_topic(replace(CLEAR, version=2).to_json())
 
 
 async def test_a_notice_that_says_more_is_a_notice(

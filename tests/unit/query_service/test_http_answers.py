@@ -273,6 +273,7 @@ async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: Query
         "GetSystemProcesses": None,
         "GetOperations": None,
         "GetSystemSeries": None,
+        "GetSystemProtection": None,
         "ExportChild": None,
     }
     assert (before["size"], before["hits"], before["misses"]) == (1, 1, 1)

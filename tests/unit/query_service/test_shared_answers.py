@@ -17,6 +17,7 @@ from query_service.metrics import QueryMetrics
 from query_service.queries.query import Query
 from query_service.shared_answers import MOST_WRITES, digest_of_code
 from shared.keyring.keyring import ChildCipher
+from shared.read_models.notices import CLEAR
 from tests.fakes.answers import MemoryAnswers
 from tests.support.shared_cache import TTL, QueryProcess, Servers
 from tests.support.waiting import until
@@ -51,6 +52,23 @@ async def shared(process: QueryProcess) -> None:
     await process.profile()
     await process.family()
     await process.written()
+
+
+async def test_at_a_notice_to_forget_every_process_forgets_also_what_they_share(
+    servers: Servers, a: QueryProcess, b: QueryProcess
+):
+    # given
+    await shared(a)
+    assert await b.profile() == (1, True)
+    servers.versions["lena"] = 5  # of which no notice tells
+    await servers.key_store.destroy("mia")
+    assert await b.keyring.cipher("mia")
+    # when
+    for process in (a, b):
+        process.receive_record(CLEAR.to_json())
+    # then
+    assert [await process.profile() for process in (a, b)] == [(5, False)] * 2
+    assert await b.keyring.cipher("mia") is None
 
 
 async def test_what_one_process_read_is_a_hit_in_another(a: QueryProcess, b: QueryProcess):

@@ -38,6 +38,7 @@ def test_a_rebuild_may_be_limited_to_every_read_model_there_is():
         {"kind": "redrive-children"},
         {"kind": "redrive-children", "child_ids": [ADA], "from_store": True},
         {"kind": "redrive-notifications"},
+        {"kind": "clear-caches"},
     ],
     ids=str,
 )
@@ -157,6 +158,7 @@ async def test_the_audit_trail_names_who_asked_for_what_about_whom(
     await admin.send("POST", PATH, {"kind": "redrive-children"})
     await admin.send("POST", PATH, {"kind": "rebuild"})
     await admin.send("POST", PATH, {"kind": "redrive-notifications"})
+    await admin.send("POST", PATH, {"kind": "clear-caches"})
     await admin.send("POST", PATH, {})
     # then
     assert [(one.operation, one.outcome, one.children) for one in side.audit.entries] == [
@@ -165,6 +167,7 @@ async def test_the_audit_trail_names_who_asked_for_what_about_whom(
         ("RedriveChildren", "operation-running", ()),
         ("RebuildReadModels", "accepted", ()),
         ("RedriveNotifications", "accepted", ()),
+        ("ClearCaches", "accepted", ()),
         ("StartOperation", "invalid-request", ()),
     ]
     assert {one.subject for one in side.audit.entries} == {ADMIN.subject}

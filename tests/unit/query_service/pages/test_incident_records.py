@@ -28,6 +28,7 @@ ABOUT_NO_CHILD = {
     "GetSystemStatus",
     "GetSystemProcesses",
     "GetOperations",
+    "GetSystemProtection",
     "RunSql",
     "GetSqlTables",
     "GetCommandBus",

@@ -1,0 +1,45 @@
+"""What is read for many who ask, and kept for a while."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import structlog
+
+from shared.tasks import time_limit
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Kept(Generic[T]):
+    """Read again `seconds` after it was read, once for all who ask meanwhile. What cannot be read,
+    or not within `most_seconds`, is None, and is kept as long. `name`: in the log. `monotonic`:
+    seconds."""
+
+    name: str
+    read: Callable[[], Awaitable[T]]
+    seconds: float
+    most_seconds: float
+    monotonic: Callable[[], float]
+    _value: T | None = field(default=None, init=False)
+    _until: float = field(default=float("-inf"), init=False)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    async def known(self) -> T | None:
+        async with self._turn:
+            if self.monotonic() >= self._until:
+                self._value = await self._read_now()
+                self._until = self.monotonic() + self.seconds
+            return self._value
+
+    async def _read_now(self) -> T | None:
+        try:
+            async with time_limit(self.most_seconds):
+                return await self.read()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing else depends on it
+            log.warning("part_unknown", part=self.name, error=type(error).__name__)
+            return None
