@@ -44,7 +44,7 @@ from command_service.handlers.decide_and_append import DecideAndAppend
 from command_service.handlers.older_keys import OlderKeys
 from command_service.handlers.start_operation import OperationStarter
 from shared.audit.record import AuditTrail
-from shared.auth.access import BearIndex
+from shared.auth.bears import BearIndex
 from shared.clock import Clock, utc_now
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
 from shared.events.child import AlertChannel

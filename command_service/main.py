@@ -24,7 +24,7 @@ from command_service.handlers.older_keys import OlderKeys
 from command_service.settings import CommandSettings
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditTrail
-from shared.auth.access import BearIndex, Pseudonyms
+from shared.auth.bears import BearIndex, Pseudonyms
 from shared.auth.from_settings import token_checks
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes

@@ -33,7 +33,7 @@ from query_service.sql.daily import DailySeries
 from query_service.sql.runner import SqlLimits, SqlRunner
 from query_service.stores import Stores, open_stores
 from shared.audit.process import AuditProcess
-from shared.auth.access import Pseudonyms
+from shared.auth.bears import Pseudonyms
 from shared.auth.from_settings import token_checks
 from shared.clock import unix_seconds
 from shared.http.callers import Caller

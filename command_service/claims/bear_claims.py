@@ -17,7 +17,7 @@ from command_service.bus.errors import ConcurrentUpdate
 from command_service.child.account import AccountStatus
 from command_service.child.errors import ChildErasedError, CommandRefused, DeviceIdTaken, UdidTaken
 from command_service.child.state import Child
-from shared.auth.access import BearIndex, in_one_case
+from shared.auth.bears import BearIndex, in_one_case
 from shared.clock import Clock
 from shared.event_store.port import Claim, ClaimStore, StoreUnavailable, VersionConflict
 from shared.events.personal import Personal

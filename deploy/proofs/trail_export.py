@@ -13,7 +13,7 @@ from shared.audit.periods import blocks_between
 from shared.audit.records_of_children import Bear, Wanted
 from shared.audit.signed_trail import SignedTrail
 from shared.audit.spans import SignedTails, Spans, check_signed, check_spans
-from shared.auth.access import BearIndex, in_one_case, older_alias
+from shared.auth.bears import BearIndex, in_one_case, older_alias
 from shared.clock import iso
 from shared.event_store.port import ClaimStore
 from shared.signing import StatementVerifier

@@ -28,7 +28,7 @@ from projection_worker.projecting.read_model_store import ReadModelStore
 from projection_worker.replay.histories import events_of
 from projection_worker.replay.rebuild.children import WholeChildren
 from projection_worker.session import Failed, Stores
-from shared.auth.access import BearIndex, Pseudonyms
+from shared.auth.bears import BearIndex, Pseudonyms
 from shared.clock import new_id, utc_now
 from shared.event_store.envelope import Commit, StreamPosition, seal_commit
 from shared.event_store.mongo import MongoEventStore

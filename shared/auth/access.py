@@ -5,11 +5,9 @@ under its class's name. One that has no row here cannot be registered, and a rou
 operation's fails a test.
 """
 
-import hashlib
-import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 MAX_SUBJECT_CHARACTERS = 128
@@ -19,28 +17,6 @@ SUBJECT_LIMIT = f"1..{MAX_SUBJECT_CHARACTERS} visible ASCII characters except / 
 _SUBJECT = re.compile(SUBJECT)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STEPS = frozenset({".", ".."})
-
-
-def in_one_case(bear: str) -> str:
-    """A bear's UDID or device id as it is reserved: ids that differ by case only are one bear's.
-    Upper case, in which serial numbers are printed. UDIDs of other letters than ASCII, which were
-    taken once, are reserved as they are."""
-    return bear.upper() if bear.isascii() else bear
-
-
-class BearIndex:
-    """Keyed hashes under which a bear's UDID and its device id are reserved."""
-
-    __slots__ = ("_key",)
-
-    def __init__(self, index_key: bytes) -> None:
-        self._key = index_key
-
-    def udid_key(self, udid: str) -> str:
-        return hashlib.blake2b(udid.encode(), key=self._key, person=b"udid").hexdigest()
-
-    def device_key(self, device_id: str) -> str:
-        return hashlib.blake2b(device_id.encode(), key=self._key, person=b"device").hexdigest()
 
 
 def is_subject(text: str) -> bool:
@@ -82,41 +58,6 @@ class Principal:
     def on_record(self) -> str:
         """The subject as whatever is kept may name it: a bear's id is its child's own."""
         return self.alias if self.role is Role.DEVICE else self.subject
-
-
-PSEUDONYM_BYTES, OLDER_ALIAS_BYTES = 8, 12
-"""Their length distinguishes the two."""
-
-
-class Pseudonyms:
-    """BLAKE2b-64 in hex, keyed with 32 random bytes that are never written anywhere.
-
-    A bear's device id is part of its child's personal data; commits and audit records stay when the
-    child is erased. So a bear is recorded under a pseudonym that only the process which gave it
-    could find again: while that runs, all that one bear does stands under one name, and afterwards
-    nobody can find out which bear it was, not even by guessing its id.
-    """
-
-    __slots__ = ("_key",)
-
-    def __init__(self) -> None:
-        self._key = os.urandom(32)
-
-    def given(self, principal: Principal) -> Principal:
-        """The same principal; a bear with its pseudonym."""
-        if principal.role is not Role.DEVICE:
-            return principal
-        return replace(principal, alias=_name(principal.subject, self._key, PSEUDONYM_BYTES))
-
-
-def older_alias(index_key: bytes, device_id: str) -> str:
-    """As earlier releases recorded the bear: by a hash that the index key finds again."""
-    return _name(device_id, index_key, OLDER_ALIAS_BYTES)
-
-
-def _name(device_id: str, key: bytes, size: int) -> str:
-    digest = hashlib.blake2b(device_id.encode(), digest_size=size, key=key, person=b"bear")
-    return f"bear-{digest.hexdigest()}"
 
 
 class Relation(StrEnum):

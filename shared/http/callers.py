@@ -7,7 +7,8 @@ from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
 from starlette.types import Scope
 
-from shared.auth.access import Principal, Pseudonyms, RateClass, operation_of, rule_of
+from shared.auth.access import Principal, RateClass, operation_of, rule_of
+from shared.auth.bears import Pseudonyms
 from shared.auth.keys import KeysUnavailable
 from shared.auth.tokens import Grant, TokenRefused, TokenVerifier
 from shared.http.admission import admitted

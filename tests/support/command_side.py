@@ -24,7 +24,8 @@ from command_service.bus.command_bus import (
 )
 from command_service.bus.resilience import Backoff
 from command_service.handlers.older_keys import OlderKeys
-from shared.auth.access import BearIndex, Principal, Pseudonyms, Role
+from shared.auth.access import Principal, Role
+from shared.auth.bears import BearIndex, Pseudonyms
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
 from shared.http.callers import Caller

@@ -25,7 +25,8 @@ from query_service.queries.visible_children import OWN_FIELDS
 from query_service.registry import Ports
 from query_service.settings import QuerySettings
 from shared.audit.signed_trail import SignedTrail
-from shared.auth.access import Principal, Pseudonyms, Role
+from shared.auth.access import Principal, Role
+from shared.auth.bears import Pseudonyms
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.http.callers import Caller

@@ -14,7 +14,7 @@ from deploy import cli
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditRecord
 from shared.audit.settings import AuditSettings
-from shared.auth.access import older_alias
+from shared.auth.bears import older_alias
 from shared.clock import utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.keyring.key_file import read_key_file

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from shared.audit.process import AuditProcess
-from shared.auth.access import BearIndex, Pseudonyms
+from shared.auth.bears import BearIndex, Pseudonyms
 from shared.clock import utc_now
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.port import Claim

@@ -10,7 +10,7 @@ import pytest
 
 from command_service.main import build_app
 from command_service.settings import CommandSettings
-from shared.auth.access import BearIndex
+from shared.auth.bears import BearIndex
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.event_store.envelope import verify_chain

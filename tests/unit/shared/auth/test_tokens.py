@@ -11,7 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.auth import tokens as tokens_module
-from shared.auth.access import Principal, Pseudonyms, Role, older_alias
+from shared.auth.access import Principal, Role
+from shared.auth.bears import Pseudonyms, older_alias
 from shared.auth.tokens import (
     LOCAL_KEY_ID,
     Expected,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from command_service.child.errors import InvalidCommand
 from command_service.child.field_checks import NAME, FieldChecks
-from shared.auth.access import BearIndex
+from shared.auth.bears import BearIndex
 from shared.keyring.search_index import SearchIndex
 
 INDEX = SearchIndex(bytes(32))
