@@ -1,8 +1,10 @@
 """Composition root of the command API: settings to ports to app."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
+from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -27,9 +29,14 @@ from shared.audit.record import AuditTrail
 from shared.auth.bears import BearIndex, Pseudonyms
 from shared.auth.from_settings import token_checks
 from shared.clock import new_id, utc_now
-from shared.event_store.mongo import MongoEventStore, ensure_indexes
+from shared.event_store.mongo import (
+    MongoEventStore,
+    ensure_consents_index,
+    ensure_indexes,
+)
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
+from shared.event_store.port import StoreUnavailable
 from shared.http.callers import Caller
 from shared.http.edge import Around
 from shared.http.limits import RateLimits, rate_limits
@@ -45,6 +52,8 @@ from shared.process_reports.measures import Measures, buckets_of, total_of
 from shared.process_reports.reporter import ProcessReporter
 from shared.signing import ConsistencyTokens
 from shared.tasks import in_background
+
+AGAIN_SECONDS = 5.0
 
 AT_START = Backoff(tries=4, first_pause_seconds=0.25, within_seconds=4)
 """The store may be electing; whoever supervises the process starts it again later."""
@@ -80,9 +89,8 @@ def build_app(settings: CommandSettings) -> FastAPI:
         async with audit.running(), closing:
             await _ensure_indexes(write_database, keys_database)
             await AT_START.run(ports.older_keys.look)
-            forgetting = forget_the_erased(ports.keyring, ports.erased, ports.clock)
-            works = (forgetting, older.keep_settling(), ports.older_keys.keep_looking())
-            async with in_background(*works, _reporter(settings, write_database, registry).run()):
+            reporting = _reporter(settings, write_database, registry).run()
+            async with in_background(*_works(ports, older, write_database), reporting):
                 yield
 
     needed = {"event_store": write.ping, "key_store": keys.ping, "audit_trail": audit.mongo.ping}
@@ -96,6 +104,26 @@ async def _ensure_indexes(write: Database, keys: Database) -> None:
     await AT_START.run(lambda: ensure_indexes(write))
     await AT_START.run(lambda: ensure_operation_indexes(write))
     await AT_START.run(lambda: ensure_erased_list_index(keys))
+
+
+def _works(
+    ports: Ports, older: OlderClaims, write: Database
+) -> tuple[Coroutine[Any, Any, None], ...]:
+    """What goes on beside the commands."""
+    return (
+        forget_the_erased(ports.keyring, ports.erased, ports.clock),
+        older.keep_settling(),
+        ports.older_keys.keep_looking(),
+        _ensure_consents_index(write),
+    )
+
+
+async def _ensure_consents_index(write: Database) -> None:
+    """Beside the commands, which do not wait for it."""
+    while True:
+        with suppress(StoreUnavailable):
+            return await ensure_consents_index(write)
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 def _mongos(settings: CommandSettings) -> tuple[Mongo, Mongo]:

@@ -17,7 +17,7 @@ from projection_worker.replay.verify.comparison import compared_counters
 from projection_worker.session import Failed, Stores, run
 from shared.clock import utc_now
 from shared.command_line import console, progress
-from shared.event_store.mongo import ensure_indexes
+from shared.event_store.mongo import ensure_consents_index, ensure_indexes
 from shared.read_models.documents import Model
 from shared.read_models.generations import begin_catalog, live_generation
 
@@ -58,6 +58,7 @@ async def _seed(on: Stores, asked: Plan, processes: int, *, verified: bool) -> N
     async with relay_place(on) as place:
         plan = await ledger.begin(asked)
         await ensure_indexes(on.commits)
+        await ensure_consents_index(on.commits)
         limit = on.settings.conversation_limit_minutes
         live = (await begin_catalog(on.database, registry.VERSION, limit)).live
         begins = await live.collection(on.database, Model.CHILDREN).find_one() is None

@@ -53,8 +53,8 @@ collection so that one unique index guards all keys: no key is ever in both."""
 
 async def ensure_indexes(database: Database) -> None:
     """An idempotency key is in at most one commit; `_id` serves every other look-up but those of
-    erasures, which streams ended, which bears a child had, and which parts of snapshots; and of a
-    child's consents."""
+    erasures: which streams ended, which bears a child had, and which parts of snapshots. And of
+    `ensure_consents_index`."""
     key = IndexModel(
         [("idempotency.key", ASCENDING)],
         name="idempotency_key",
@@ -64,11 +64,6 @@ async def ensure_indexes(database: Database) -> None:
     erasures = IndexModel(
         [("child_id", ASCENDING)], name="erasures", partialFilterExpression=ERASING
     )
-    consents = IndexModel(
-        [("child_id", ASCENDING), ("first_version", DESCENDING)],
-        name=_CONSENTS,
-        partialFilterExpression=OF_CONSENTS,
-    )
     claims = IndexModel([("child_id", ASCENDING)], name="child_id")
     older_claims = IndexModel(
         [("form", ASCENDING), ("_id", ASCENDING)],
@@ -76,9 +71,22 @@ async def ensure_indexes(database: Database) -> None:
         partialFilterExpression=OLDER,
     )
     async with within(TIMEOUT_SECONDS):
-        await database[COLLECTION].create_indexes([key, erasures, consents])
+        await database[COLLECTION].create_indexes([key, erasures])
         await database[CLAIMS].create_indexes([claims, older_claims])
     await ensure_snapshot_indexes(database)
+
+
+async def ensure_consents_index(database: Database) -> None:
+    """By which a child's consents are found; no command needs it. The server needs minutes for it
+    in a large store of an earlier release, and goes on when nobody waits for it any more. Raises
+    StoreUnavailable."""
+    consents = IndexModel(
+        [("child_id", ASCENDING), ("first_version", DESCENDING)],
+        name=_CONSENTS,
+        partialFilterExpression=OF_CONSENTS,
+    )
+    async with within(TIMEOUT_SECONDS):
+        await database[COLLECTION].create_indexes([consents])
 
 
 class MongoEventStore:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
-from shared.event_store.mongo import MongoEventStore, ensure_indexes
+from shared.event_store.mongo import MongoEventStore, ensure_consents_index, ensure_indexes
 from shared.event_store.mongo_claims import COLLECTION as CLAIMS
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
@@ -67,6 +67,7 @@ async def stores(place: Place | None) -> AsyncIterator[Stores]:
     mongo = Mongo(place.url, place.driver)
     database = mongo.database(place.database)
     await ensure_indexes(database)
+    await ensure_consents_index(database)
     await ensure_erased_list_index(database)
     events, claims = MongoEventStore(database), MongoClaimStore(database)
     keys = MongoKeyStore(database)
