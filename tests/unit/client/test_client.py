@@ -223,6 +223,19 @@ async def test_days_of_the_system_are_asked_for_by_their_parameters():
     assert (sent.url.path, dict(sent.url.params)) == ("/v1/system/series", {"from": "2026-11-01"})
 
 
+async def test_the_protection_of_data_waits_for_no_childs_read_models():
+    # given a client that remembers what it wrote
+    api = Api(accepted(), httpx2.Response(200, json={"findings": []}))
+    async with api.client() as client:
+        await client.reactivate_child("mia")
+        # when
+        assert await client.get_system_protection() == {"findings": []}
+    # then
+    _, sent = api.requests
+    assert sent.url.path == "/v1/system/protection"
+    assert "Consistency-Token" not in sent.headers
+
+
 async def test_sql_is_sent_as_it_is_and_its_rows_come_with_their_columns():
     rows = {"columns": [{"name": "n", "type": "BIGINT"}], "rows": [[7]], "truncated": False}
     api = Api(httpx2.Response(200, json={**rows, "as_of": None}))
