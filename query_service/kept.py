@@ -27,6 +27,7 @@ class Kept(Generic[T]):
     monotonic: Callable[[], float]
     _value: T | None = field(default=None, init=False)
     _until: float = field(default=float("-inf"), init=False)
+    _is_away: bool = field(default=False, init=False)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def known(self) -> T | None:
@@ -39,7 +40,11 @@ class Kept(Generic[T]):
     async def _read_now(self) -> T | None:
         try:
             async with time_limit(self.most_seconds):
-                return await self.read()
+                value = await self.read()
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing else depends on it
-            log.warning("part_unknown", part=self.name, error=type(error).__name__)
+            if not self._is_away:
+                log.warning("part_unknown", part=self.name, error=type(error).__name__)
+            self._is_away = True
             return None
+        self._is_away = False
+        return value

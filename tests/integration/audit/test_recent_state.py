@@ -39,7 +39,7 @@ async def test_what_ended_in_order_is_signed_to_its_end(world: World, state: Sta
     assert found == TrailState(found.head_at, Unsigned(0, None), 0, ())
 
 
-async def test_a_killed_processs_records_are_unsigned_and_its_gaps_are_counted(
+async def test_records_of_a_killed_process_are_unsigned_and_its_gaps_are_counted(
     world: World, state: State
 ) -> None:
     # given

@@ -15,6 +15,7 @@ from shared.auth.access import Principal, Role
 from shared.clock import new_id, utc_now
 from shared.erasures import ErasureNotice
 from shared.kafka import CHILD_ALERTS, CHILD_ERASURES, READ_MODEL_CHANGES
+from shared.keyring.erased_list import ErasedChild, MongoErasedList
 from shared.read_models.notices import CLEAR, AlertNotice, ChangeNotice
 from tests.integration.query.conftest import QueryWorld, query_process
 from tests.support.own_servers import own_valkey
@@ -23,6 +24,7 @@ from tests.support.read_model_builders import alert_document
 from tests.support.waiting import STARTED, eventually
 
 WEISS = Principal("weiss", Role.PARENT)
+ADMIN = Principal("admin-1", Role.ADMIN)
 NOWHERE = "127.0.0.1:9"
 
 
@@ -131,6 +133,25 @@ async def _until_blank(lines: Any) -> Any:
     assert await asyncio.wait_for(anext(lines), 10) == ""
     while line := await asyncio.wait_for(anext(lines), 10):
         yield line
+
+
+async def test_how_well_data_is_protected_is_told_from_all_its_stores(world: QueryWorld) -> None:
+    # given
+    await world.put_child("lena", "Lena", parent_id="weiss")
+    erased = ErasedChild(child_id=new_id(), at=utc_now(), by_role="parent", version=2, hash="h")
+    await MongoErasedList(world.database).add(erased)
+    async with query_process(world.environment()), world.client(ADMIN) as client:
+        await world.until_ready(key_store="up", audit_trail="up")
+        # when
+        answer = await client.get("/v1/system/protection")
+    # then
+    protection = answer.json()
+    (key,) = protection["keys"]
+    assert (key["state"], key["data_keys"]) == ("active", 1)
+    (shown,) = protection["erasures"]["open_erasures"]
+    assert (shown["child_id"], len(shown["outstanding"])) == (erased.child_id, 5)
+    assert protection["audit"]["altered"] == []
+    assert protection["findings"] == []
 
 
 async def test_without_kafka_answers_are_right_and_say_that_no_changes_are_heard_of(

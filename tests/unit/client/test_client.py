@@ -238,6 +238,17 @@ async def test_what_processes_do_is_asked_of_the_query_api():
     async with api.client() as client:
         assert await client.get_system_processes() == {"processes": []}
     assert api.requests[0].url.path == "/v1/system/processes"
+async def test_the_protection_of_data_waits_for_no_childs_read_models():
+    # given a client that remembers what it wrote
+    api = Api(accepted(), httpx2.Response(200, json={"findings": []}))
+    async with api.client() as client:
+        await client.reactivate_child("mia")
+        # when
+        assert await client.get_system_protection() == {"findings": []}
+    # then
+    _, sent = api.requests
+    assert sent.url.path == "/v1/system/protection"
+    assert "Consistency-Token" not in sent.headers
 
 
 async def test_sql_is_sent_as_it_is_and_its_rows_come_with_their_columns():

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from structlog.testing import capture_logs
+
 from query_service.kept import Kept
 
 
@@ -54,6 +56,20 @@ async def test_what_cannot_be_read_is_unknown_and_not_tried_again_at_once():
     assert await kept.known() is None
     source.now = 10.0
     assert await kept.known() == 2
+
+
+async def test_that_it_cannot_be_read_is_logged_once_until_it_can():
+    # given
+    source = Source()
+    kept = source.kept()
+    away = OSError("no such file")
+    # when
+    with capture_logs() as logs:
+        for source.error in (away, away, None, away):
+            source.now += 10
+            await kept.known()
+    # then
+    assert [(log["event"], log["part"]) for log in logs] == [("part_unknown", "source")] * 2
 
 
 async def test_what_takes_too_long_is_unknown():
