@@ -89,6 +89,16 @@ async def test_of_a_process_that_just_started_the_page_says_that_there_is_nothin
     assert REQUESTS_IN_ENGLISH.none_lately in part(page, "refused-by-code")
 
 
+async def test_where_nothing_was_answered_there_are_no_durations(
+    pages: PagesSide, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(recent_requests_of(pages.side.app), "answered", lambda *_: None)
+    page = await shown(pages)
+    assert REQUESTS_IN_ENGLISH.none_answered in part(page, "slowest")
+    for name in ("requests-p50", "requests-p99"):
+        assert " ms" not in part(page, name)
+
+
 async def test_every_text_is_there_in_german(pages: PagesSide):
     page = await shown(pages, "de")
     assert REQUESTS_IN_GERMAN.none_refused in page
