@@ -43,7 +43,7 @@ async def test_what_was_asked_for_is_shown_with_how_long_it_took(pages: PagesSid
     assert REQUESTS_IN_ENGLISH.title in page
     assert re.search(r"<dd>7\d\d\.\d+ ms</dd>", part(page, "requests-p99"))
     row = part(page, "slowest-SearchChildren")
-    assert re.search(r"<td>75\d\.\d ms</td><td>200</td>", row)
+    assert re.search(r"<td>75\d\.\d ms</td><th .*</th><td>200</td>", row)
     assert REQUESTS_IN_ENGLISH.own not in row
 
 
@@ -64,13 +64,11 @@ async def test_refusals_are_shown_with_code_operation_and_caller(pages: PagesSid
     # then
     assert "<code>forbidden</code>: 1" in part(page, "refused-by-code")
     refusals = part(page, "refusals")
-    rows = re.findall(
-        r'<th scope="row">(.*?)</th><td><code>(.*?)</code></td><td>(.*?)</td>', refusals
-    )
+    rows = re.findall(r'<code>(.*?)</code></td><th scope="row">(.*?)</th><td>(.*?)</td>', refusals)
     assert rows == [
-        (REQUESTS_IN_ENGLISH.not_known, "not-found", REQUESTS_IN_ENGLISH.not_known),
-        ("GetCacheStatistics", "forbidden", "parent"),
-        ("GetChildProfile", "child-not-found", "parent"),
+        ("not-found", REQUESTS_IN_ENGLISH.not_known, REQUESTS_IN_ENGLISH.not_known),
+        ("forbidden", "GetCacheStatistics", "parent"),
+        ("child-not-found", "GetChildProfile", "parent"),
     ]
     assert REQUESTS_IN_ENGLISH.more.format(10) not in page
 
@@ -89,6 +87,16 @@ async def test_of_a_process_that_just_started_the_page_says_that_there_is_nothin
     page = await shown(pages)
     assert REQUESTS_IN_ENGLISH.none_refused in part(page, "refusals")
     assert REQUESTS_IN_ENGLISH.none_lately in part(page, "refused-by-code")
+
+
+async def test_where_nothing_was_answered_there_are_no_durations(
+    pages: PagesSide, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(recent_requests_of(pages.side.app), "answered", lambda *_: None)
+    page = await shown(pages)
+    assert REQUESTS_IN_ENGLISH.none_answered in part(page, "slowest")
+    for name in ("requests-p50", "requests-p99"):
+        assert " ms" not in part(page, name)
 
 
 async def test_every_text_is_there_in_german(pages: PagesSide):

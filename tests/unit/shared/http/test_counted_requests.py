@@ -1,16 +1,23 @@
 """What the edge counts of the requests of an API, and as what."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.responses import StreamingResponse
 
 from shared.auth.access import Principal
 from shared.http.admission import begin_stopping
+from shared.http.edge import Around, install_edge
 from shared.http.recent_requests import recent_requests_of
 from shared.http.request_figures import RefusedRequest, RequestFigures
-from shared.http.settings import Bounds
+from shared.http.serving import Readiness
+from shared.http.settings import Bounds, Exposure
+from tests.fakes.audit import MemoryAuditTrail
 from tests.support.query_side import ADMIN, QuerySide, parent
 from tests.support.waiting import until
 
@@ -122,6 +129,32 @@ async def test_a_failure_is_counted_as_one(side: QuerySide, monkeypatch: pytest.
     # then
     assert answer.status_code == 500
     assert refusal(side) == ("GetChildProfile", 500, "failed", "parent")
+
+
+async def _breaks() -> AsyncIterator[bytes]:
+    yield b"the beginning"
+    raise RuntimeError("a bug")
+
+
+async def test_what_breaks_after_its_head_was_sent_is_counted_once_as_answered():
+    # given
+    app = FastAPI()
+
+    @app.get("/v1/story")
+    def get_story() -> StreamingResponse:
+        return StreamingResponse(_breaks())
+
+    bounds, registry = Bounds(), CollectorRegistry()
+    install_edge(app, Around(MemoryAuditTrail(), Readiness({}), registry, bounds, Exposure()))
+    # when
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://query") as client:
+        with pytest.raises(RuntimeError, match="a bug"):
+            await client.get("/v1/story")
+    # then
+    figures = recent_requests_of(app).figures()
+    assert (figures.requests, figures.refused) == (1, 0)
+    assert [(one.operation, one.status) for one in figures.slowest] == [("GetStory", 200)]
 
 
 async def test_what_is_no_part_of_the_api_is_not_counted(side: QuerySide):
