@@ -116,7 +116,7 @@ async def test_a_rebuild_is_left_to_workers_of_newer_projections(operated: Opera
         rebuild = await operated.ask(OperationKind.REBUILD)
         await operated.ended(await operated.ask(OperationKind.REDRIVE_CHILDREN))
         shown = {one.operation_id: one.state for one in await newest_operations(world.database, 20)}
-    assert shown[rebuild] is OperationState.REQUESTED
+    assert shown[rebuild] == OperationState.REQUESTED
 
 
 async def test_a_redrive_whose_worker_is_killed_is_done_by_the_next_one(
