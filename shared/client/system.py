@@ -4,6 +4,7 @@ from typing import Any
 
 from shared.client import answers
 from shared.client.calls import path_of
+from shared.client.freshness import FreshAnswer
 from shared.client.operations import Operations
 from shared.client.transport import TeddyProblem, Transport, Unreachable
 
@@ -23,19 +24,16 @@ class SystemQueries(Operations):
 
     async def get_system_status(self) -> dict[str, Any]:
         """Whether the read models are up to date, and what stands in the way; role admin."""
-        return await self.ask(path_of("system", "status"))
+        return await self._ask_apart(path_of("system", "status"))
 
     async def get_system_processes(self) -> dict[str, Any]:
         """What each process does and how far it is behind, by partition as well; role admin."""
-        return await self.ask(path_of("system", "processes"))
+        return await self._ask_apart(path_of("system", "processes"))
 
     async def get_system_protection(self) -> dict[str, Any]:
         """Erasures that are not complete, keys, and whether the audit trail is signed; role admin.
         A part that could not be read is None."""
-        # without a consistency token: it is of no child's read models
-        response = await self._query.request("GET", path_of("system", "protection"))
-        protection: dict[str, Any] = response.json()
-        return protection
+        return await self._ask_apart(path_of("system", "protection"))
 
     async def sql(self, statement: str, max_rows: int | None = None) -> answers.SqlRows:
         """What one SELECT in DuckDB's dialect finds in columns without personal data; roles analyst
@@ -60,12 +58,12 @@ class SystemQueries(Operations):
 
     async def get_cache_statistics(self) -> dict[str, Any]:
         """Hits, misses, hit rate, size and what left the cache; role admin."""
-        return await self.ask(path_of("cache"))
+        return await self._ask_apart(path_of("cache"))
 
     async def get_recent_requests(self) -> dict[str, Any]:
         """How many requests the query process that answers had in the last five minutes, how fast
         they were, and what it refused; role admin."""
-        return await self.ask(path_of("system", "requests"))
+        return await self._ask_apart(path_of("system", "requests"))
 
     async def get_recent_commands(self) -> dict[str, Any]:
         """The same of the command process that answers."""
@@ -77,6 +75,12 @@ class SystemQueries(Operations):
         """How many cached answers the one process that answers has dropped; role admin."""
         response = await self._query.request("DELETE", path_of("cache"))
         return int(response.json()["removed"])
+
+    async def _ask_apart(self, path: str) -> dict[str, Any]:
+        """Without a consistency token: it is of no child's read models, and is asked for when those
+        are late."""
+        response = await self._query.request("GET", path)
+        return FreshAnswer(response.json(), response.headers)
 
 
 async def _health(api: Transport) -> dict[str, Any]:

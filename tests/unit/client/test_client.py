@@ -233,21 +233,26 @@ async def test_each_api_is_asked_for_its_own_recent_requests():
     assert of_queries != of_commands
 
 
-async def test_what_processes_do_is_asked_of_the_query_api():
-    api = Api(httpx2.Response(200, json={"processes": []}))
-    async with api.client() as client:
-        assert await client.get_system_processes() == {"processes": []}
-    assert api.requests[0].url.path == "/v1/system/processes"
-async def test_the_protection_of_data_waits_for_no_childs_read_models():
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("get_system_status", "/v1/system/status"),
+        ("get_system_processes", "/v1/system/processes"),
+        ("get_system_protection", "/v1/system/protection"),
+        ("get_recent_requests", "/v1/system/requests"),
+        ("get_cache_statistics", "/v1/cache"),
+    ],
+)
+async def test_the_state_of_the_system_waits_for_no_childs_read_models(method: str, path: str):
     # given a client that remembers what it wrote
     api = Api(accepted(), httpx2.Response(200, json={"findings": []}))
     async with api.client() as client:
         await client.reactivate_child("mia")
         # when
-        assert await client.get_system_protection() == {"findings": []}
+        assert await getattr(client, method)() == {"findings": []}
     # then
     _, sent = api.requests
-    assert sent.url.path == "/v1/system/protection"
+    assert sent.url.path == path
     assert "Consistency-Token" not in sent.headers
 
 
