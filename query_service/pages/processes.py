@@ -69,7 +69,9 @@ def vitals_of(answer: ApiAnswer) -> Vitals:
 
 
 def _together(processes: Sequence[Process], kind: str) -> Numbers:
-    running = [one for one in processes if one["kind"] == kind and not one["silent"]]
+    running = [
+        one for one in processes if one["kind"] == kind and not (one["silent"] or one["ended"])
+    ]
     # relays that stand by tell the same lag as the one that leads
     leading = [one for one in running if one["leads"]]
     counted = running if kind != "relay" else leading or running[:1]

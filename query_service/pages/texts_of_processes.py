@@ -18,6 +18,7 @@ class ProcessTexts:
     lag: str
     last_minutes: str
     silent: str
+    ended: str
     leads: str
     stands_by: str
     answers: str
@@ -52,6 +53,7 @@ PROCESSES_IN_ENGLISH = ProcessTexts(
     lag="Waiting",
     last_minutes="Last 10 minutes",
     silent="Silent since {}",
+    ended="ended {}",
     leads="leads",
     stands_by="stands by",
     answers="answered this page",
@@ -87,6 +89,7 @@ PROCESSES_IN_GERMAN = ProcessTexts(
     lag="Es warten",
     last_minutes="Letzte 10 Minuten",
     silent="Stumm seit {}",
+    ended="beendet {}",
     leads="führt",
     stands_by="steht bereit",
     answers="hat diese Seite beantwortet",

@@ -48,6 +48,7 @@ class ProcessStatus(AnswerModel):
     silent: bool = Field(
         description=f"It was not heard of for {SILENT_SECONDS:g} s: nobody knows whether it runs."
     )
+    ended: bool = Field(description="It ended in order, when it was heard of last.")
     leads: bool | None = Field(description="Of several relays the one that publishes.")
     rate: float | None = Field(
         description="Commands, or events, a second: handled, published or projected in the last "
@@ -83,9 +84,9 @@ class PartitionStatus(AnswerModel):
 
 class SystemProcesses(AnswerModel):
     processes: list[ProcessStatus] = Field(
-        description="Those that run, those that went silent within the last hour, and of a kind of "
-        "which none runs all that are known. Query processes write nothing anywhere: of these "
-        "only the one that answers is here."
+        description="Those that run, those that ended or went silent within the last hour, and of "
+        "a kind of which none runs all that are known. Query processes write nothing anywhere: of "
+        "these only the one that answers is here."
     )
     partitions: list[PartitionStatus] = Field(description="As workers report them, in order.")
     unread: list[str] = Field(
@@ -119,7 +120,7 @@ class GetSystemProcessesHandler:
 
 
 def _shown(known: KnownReports) -> Iterable[ProcessReport]:
-    running = {one.kind for one in known.reports if not one.is_silent}
+    running = {one.kind for one in known.reports if one.runs}
     for one in known.reports:
         if one.silent_seconds <= SHOWN_SECONDS or one.kind not in running:
             yield one
@@ -135,6 +136,7 @@ def _process(report: ProcessReport) -> ProcessStatus:
         starts=report.starts,
         seen_at=report.seen_at,
         silent=report.is_silent,
+        ended=report.ended,
         leads=None if leads is None else bool(leads),
         rate=figures.get(Figure.RATE),
         lag=figures.get(Figure.LAG),
@@ -155,7 +157,7 @@ def _partitions(workers: Sequence[ProcessReport]) -> list[PartitionStatus]:
     readers = {
         partition: (worker.name, lag)
         for worker in sorted(workers, key=lambda one: one.seen_at)
-        if not worker.is_silent
+        if worker.runs
         for partition, lag in worker.measured.partitions.items()
     }
     return [

@@ -135,7 +135,7 @@ def _about_processes(known: KnownReports) -> Iterable[Finding]:
     behind = [
         one.measured.figures.get(Figure.LAG_SECONDS, 0.0)
         for one in known.of(ProcessKind.RELAY)
-        if not one.is_silent
+        if one.runs
     ]
     if min(behind, default=0.0) > LATE.total_seconds():
         text = f"The relay is {min(behind):.0f} s behind the event store."

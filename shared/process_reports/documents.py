@@ -1,6 +1,7 @@
 """One document for each process, in `process_reports` beside the event store (command API, relay)
 or beside the read models (worker): `{_id: "worker@host:8003", kind, run, started_at, starts,
-seen_at, figures: {rate: 3.2}, partitions: {"0": 12}, history: [{at, rate, lag, partitions}]}`.
+seen_at, ended, figures: {rate: 3.2}, partitions: {"0": 12}, history: [{at, rate, lag,
+partitions}]}`.
 
 A process that starts again finds its document by its name and counts up `starts`. All times are the
 server's. Nothing here is personal."""
@@ -56,12 +57,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One life of a process: `id` is its own alone, `seconds` how long it lasts by now."""
+    """One life of a process; `id` is its own alone."""
 
     name: str
     kind: str
     id: str
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class ProcessReport:
-    """`silent_seconds`: how long ago it was heard of. `history`: of the last HISTORY_SECONDS, the
-    oldest first."""
+    """`silent_seconds`: how long ago it was heard of. `ended`: it ended in order, and said so.
+    `history`: of the last HISTORY_SECONDS, the oldest first."""
 
     name: str
     kind: str
@@ -85,33 +85,48 @@ class ProcessReport:
     silent_seconds: float
     measured: Measured = field(default_factory=Measured)
     history: Sequence[Sample] = ()
+    ended: bool = False
 
     @property
     def is_silent(self) -> bool:
-        return self.silent_seconds > SILENT_SECONDS
+        """Nobody knows whether it runs."""
+        return self.silent_seconds > SILENT_SECONDS and not self.ended
+
+    @property
+    def runs(self) -> bool:
+        return not (self.ended or self.is_silent)
 
 
-async def note_report(database: Database, run: Run, measured: Measured) -> None:
-    """The process runs. Also forgets others of its kind that have been silent for a day: the last
-    one of a kind stays, so that it is missed. Raises PyMongoError."""
+async def note_report(database: Database, run: Run, seconds: float, measured: Measured) -> None:
+    """The process runs, for so many seconds by now. Also forgets others of its kind that were not
+    heard of for a day: the last one of a kind stays, so that it is missed. Raises PyMongoError."""
     reports = database[COLLECTION]
     is_same_run = {"$eq": ["$run", run.id]}
     starts_before = {"$ifNull": ["$starts", 0]}
-    began = _ago(milliseconds=round(run.seconds * 1_000))
+    began = _ago(milliseconds=round(seconds * 1_000))
     content = {
         "kind": run.kind,
         "run": run.id,
         "started_at": {"$cond": [is_same_run, "$started_at", began]},
         "starts": {"$cond": [is_same_run, "$starts", {"$add": [starts_before, 1]}]},
         "seen_at": "$$NOW",
+        "ended": False,
         # as literals they replace what was there; else they would be merged into it
         "figures": {"$literal": {str(one): value for one, value in measured.figures.items()}},
         "partitions": {"$literal": _stored(measured.partitions)},
         "history": _with_sample(measured),
     }
     await reports.update_one({"_id": run.name}, [{"$set": content}], upsert=True)
-    silent = {"$lt": ["$seen_at", _ago(milliseconds=FORGOTTEN_SECONDS * 1_000)]}
-    await reports.delete_many({"kind": run.kind, "$expr": silent})
+    gone = {"$lt": ["$seen_at", _ago(milliseconds=FORGOTTEN_SECONDS * 1_000)]}
+    await reports.delete_many({"kind": run.kind, "$expr": gone})
+
+
+async def note_end(database: Database, run: Run) -> None:
+    """The process ends in order. Nothing where it was started again meanwhile. Raises
+    PyMongoError."""
+    of_run = {"_id": run.name, "run": run.id}
+    ended = {"ended": True, "seen_at": "$$NOW"}
+    await database[COLLECTION].update_one(of_run, [{"$set": ended}])
 
 
 def _with_sample(measured: Measured) -> Document:
@@ -167,6 +182,7 @@ def _report(document: Mapping[str, Any]) -> ProcessReport:
             Sample(one["at"], one["rate"], one["lag"], _partitions(one["partitions"]))
             for one in document["history"]
         ],
+        document["ended"],
     )
 
 

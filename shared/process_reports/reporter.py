@@ -1,6 +1,7 @@
 """Reports what a process measures of itself every few seconds, for as long as it runs."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import time
@@ -15,11 +16,14 @@ from shared.process_reports.documents import (
     Measured,
     ProcessKind,
     Run,
+    note_end,
     note_report,
 )
 from shared.tasks import time_limit
 
 WRITE_SECONDS = 2.0
+LAST_WRITE_SECONDS = 0.5
+"""A process that is to end waits no longer for a store."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,18 +41,22 @@ class ProcessReporter:
         self, database: Database, kind: ProcessKind, port: int, measure: Callable[[], Measured]
     ) -> None:
         self._database = database
-        self._kind = kind
-        self._name = process_name(kind, port)
-        self._run = new_id()
+        self._run = Run(process_name(kind, port), kind, new_id())
         self._started = time.monotonic()
         self._measure = measure
         self._is_failing = False
 
     async def run(self) -> None:
-        """Until cancelled. What fails is logged once, and disturbs nothing else."""
-        while True:
-            await self._report_if_possible()
-            await asyncio.sleep(EVERY_SECONDS)
+        """Until cancelled; then it says that the process ends. What fails is logged once, and
+        disturbs nothing else."""
+        try:
+            while True:
+                await self._report_if_possible()
+                await asyncio.sleep(EVERY_SECONDS)
+        finally:
+            with contextlib.suppress(Exception):  # it is then silent instead
+                async with time_limit(LAST_WRITE_SECONDS):
+                    await note_end(self._database, self._run)
 
     async def _report_if_possible(self) -> None:
         try:
@@ -63,5 +71,5 @@ class ProcessReporter:
 
     async def report(self) -> None:
         """Once. Raises PyMongoError."""
-        run = Run(self._name, self._kind, self._run, time.monotonic() - self._started)
-        await note_report(self._database, run, self._measure())
+        seconds = time.monotonic() - self._started
+        await note_report(self._database, self._run, seconds, self._measure())

@@ -16,6 +16,7 @@ from shared.process_reports.documents import (
     Measured,
     ProcessReport,
     Run,
+    note_end,
     note_report,
     read_reports,
 )
@@ -38,8 +39,8 @@ async def database(mongo_url: str, fresh_database: str, driver: Driver) -> Async
     await mongo.close()
 
 
-def run(number: int, seconds: float = 0.0, name: str = NAME) -> Run:
-    return Run(name, name.partition("@")[0], f"run-{number}", seconds)
+def run(number: int, name: str = NAME) -> Run:
+    return Run(name, name.partition("@")[0], f"run-{number}")
 
 
 async def only(database: Database) -> ProcessReport:
@@ -54,7 +55,7 @@ async def moved(database: Database, fields: Mapping[str, Any], name: str = NAME)
 async def test_a_report_tells_since_when_its_process_runs_and_what_it_measured(
     database: Database,
 ):
-    await note_report(database, run(1, seconds=90), MEASURED)
+    await note_report(database, run(1), 90.0, MEASURED)
     report = await only(database)
     assert (report.name, report.kind, report.starts) == (NAME, "worker", 1)
     assert report.seen_at - report.started_at == timedelta(seconds=90)
@@ -67,11 +68,11 @@ async def test_a_process_that_starts_again_counts_its_starts_in_the_same_documen
 ):
     # given
     for _ in range(3):
-        await note_report(database, run(1), MEASURED)
+        await note_report(database, run(1), 1.0, MEASURED)
     first = await only(database)
     assert first.starts == 1
     # when
-    await note_report(database, run(2), MEASURED)
+    await note_report(database, run(2), 1.0, MEASURED)
     # then
     second = await only(database)
     assert (second.name, second.starts) == (NAME, 2)
@@ -79,8 +80,8 @@ async def test_a_process_that_starts_again_counts_its_starts_in_the_same_documen
 
 
 async def test_what_is_no_longer_measured_is_gone(database: Database):
-    await note_report(database, run(1), MEASURED)
-    await note_report(database, run(1), Measured({"lag": 1.0}, {3: 1}))
+    await note_report(database, run(1), 1.0, MEASURED)
+    await note_report(database, run(1), 1.0, Measured({"lag": 1.0}, {3: 1}))
     assert (await only(database)).measured == Measured({"lag": 1.0}, {3: 1})
 
 
@@ -88,12 +89,12 @@ async def test_samples_are_ten_seconds_apart_however_often_a_process_reports_or_
     database: Database,
 ):
     for number in range(4):
-        await note_report(database, run(number), MEASURED)
+        await note_report(database, run(number), 1.0, MEASURED)
     (sample,) = (await only(database)).history
     assert (sample.rate, sample.lag, sample.partitions) == (3.5, 7.0, {0: 7, 11: 0})
     # when ten seconds are over
     await moved(database, {"history.0.at": datetime.now(UTC) - 10 * A_SECOND})
-    await note_report(database, run(4), Measured())
+    await note_report(database, run(4), 1.0, Measured())
     # then
     history = (await only(database)).history
     assert [(one.rate, dict(one.partitions)) for one in history] == [
@@ -106,7 +107,7 @@ async def test_the_history_never_grows_beyond_its_samples_and_shows_ten_minutes(
     database: Database,
 ):
     # given more than enough of them, a quarter of which are too old to be shown
-    await note_report(database, run(1), MEASURED)
+    await note_report(database, run(1), 1.0, MEASURED)
     now = datetime.now(UTC)
     ages = [800 - 13 * number for number in range(SAMPLES)]
     samples = [
@@ -115,7 +116,7 @@ async def test_the_history_never_grows_beyond_its_samples_and_shows_ten_minutes(
     ]
     await moved(database, {"history": samples})
     # when
-    await note_report(database, run(1), MEASURED)
+    await note_report(database, run(1), 1.0, MEASURED)
     # then
     stored = await database[COLLECTION].find_one({"_id": NAME})
     assert stored is not None
@@ -131,18 +132,36 @@ async def test_who_is_not_heard_of_is_silent_and_after_a_day_forgotten_by_the_ne
     # given one of each kind, silent for long
     other = "relay@host:8002"
     for name in (NAME, other):
-        await note_report(database, run(1, name=name), MEASURED)
+        await note_report(database, run(1, name=name), 1.0, MEASURED)
         await moved(database, {"seen_at": datetime.now(UTC) - timedelta(days=1, minutes=1)}, name)
     silent = await read_reports(database)
     assert all(one.is_silent and one.silent_seconds > 86_400 for one in silent)
     # when another worker comes
-    await note_report(database, run(2, name="worker@other:8003"), MEASURED)
+    await note_report(database, run(2, name="worker@other:8003"), 1.0, MEASURED)
     # then nobody has forgotten that there was a relay
     assert {one.name for one in await read_reports(database)} == {"worker@other:8003", other}
 
 
+async def test_a_process_that_ends_in_order_says_so_and_runs_again_once_it_reports(
+    database: Database,
+):
+    # given
+    await note_report(database, run(1), 1.0, MEASURED)
+    # when
+    await note_end(database, run(1))
+    # then
+    ended = await only(database)
+    assert (ended.ended, ended.runs, ended.is_silent) == (True, False, False)
+    # when it is started again, and the end of its former life comes late
+    await note_report(database, run(2), 1.0, MEASURED)
+    await note_end(database, run(1))
+    # then
+    again = await only(database)
+    assert (again.ended, again.runs, again.starts) == (False, True, 2)
+
+
 async def test_queries_read_both_databases_and_one_that_is_both_once(database: Database):
-    await note_report(database, run(1), MEASURED)
+    await note_report(database, run(1), 1.0, MEASURED)
     reports = MongoProcessReports({"event store": database, "read models": database}, lambda: 0.0)
     assert [one.name for one in (await reports.known()).reports] == [NAME]
 
@@ -151,7 +170,7 @@ async def test_a_database_that_does_not_answer_is_named_and_the_other_is_read(
     database: Database, driver: Driver
 ):
     # given
-    await note_report(database, run(1), MEASURED)
+    await note_report(database, run(1), 1.0, MEASURED)
     away = Mongo("mongodb://127.0.0.1:1/?directConnection=true", driver)
     databases = {"event store": away.database("any"), "read models": database}
     # when
@@ -167,7 +186,7 @@ async def test_however_many_ask_the_databases_are_read_once_a_second(database: D
     now = 0.0
     reports = MongoProcessReports({"read models": database}, lambda: now)
     assert await reports.known() == KnownReports([], [])
-    await note_report(database, run(1), MEASURED)
+    await note_report(database, run(1), 1.0, MEASURED)
     # when
     now = 0.9
     assert (await reports.known()).reports == []

@@ -16,6 +16,7 @@ def report_of(
     figures: Mapping[str, float] | None = None,
     partitions: Mapping[int, int] | None = None,
     history: int = 0,
+    ended: bool = False,
 ) -> ProcessReport:
     """At noon. `history`: how many samples there are, each of these figures."""
     measured = Measured(figures or {}, partitions or {})
@@ -30,6 +31,7 @@ def report_of(
         silent_seconds,
         measured,
         [Sample(at, rate, lag, measured.partitions) for at in moments],
+        ended,
     )
 
 

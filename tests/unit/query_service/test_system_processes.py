@@ -38,6 +38,7 @@ async def test_each_process_tells_its_starts_its_rate_its_lag_and_how_long_thing
         "starts": 3,
         "seen_at": iso(NOON - timedelta(seconds=1)),
         "silent": False,
+        "ended": False,
         "leads": None,
         "rate": 12.5,
         "lag": None,
@@ -78,6 +79,16 @@ async def test_who_is_silent_is_shown_for_an_hour_and_the_last_of_a_kind_for_lon
     shown = await processes_of(side)
     silent = {name: one["silent"] for name, one in shown.items() if one["kind"] != "query"}
     assert silent == {"command@heard:1": False, "command@silent:1": True, "relay@gone:1": True}
+
+
+async def test_who_ended_in_order_is_not_silent_and_not_what_runs_of_its_kind(side: QuerySide):
+    side.reports.now = reported(
+        report_of("relay@ended:1", silent_seconds=100, ended=True, partitions={0: 1}),
+        report_of("relay@gone:1", silent_seconds=7_200),
+    )
+    shown = await processes_of(side)
+    assert (shown["relay@ended:1"]["ended"], shown["relay@ended:1"]["silent"]) == (True, False)
+    assert shown["relay@gone:1"]["silent"]
 
 
 async def test_a_partition_keeps_its_history_when_it_moves_to_another_worker(side: QuerySide):

@@ -108,6 +108,7 @@ async def test_a_rebuild_under_way_is_shown(side: QuerySide):
         ([report_of("relay@a:8002"), report_of("command@a:8001")], []),
         ([report_of("relay@a:8002", silent_seconds=30)], []),
         ([report_of("relay@a:8002", silent_seconds=31)], ["no-relay"]),
+        ([report_of("relay@a:8002", silent_seconds=31, ended=True)], ["no-relay"]),
         ([report_of("relay@a:8002", silent_seconds=31), report_of("relay@b:8002")], []),
         ([report_of("command@a:8001", silent_seconds=7_200)], ["no-command-api"]),
         ([report_of("relay@a:8002", figures={"lag_seconds": 60.0})], []),

@@ -277,6 +277,13 @@ async def test_a_partition_that_ends_earlier_than_before_is_read_from_its_beginn
     await projector.stop()
 
 
+async def test_what_waits_on_each_partition_is_measured(monkeypatch: pytest.MonkeyPatch):
+    projector, watch = a_projector(monkeypatch, FakeConsumer(set(), end=7), FakeGenerations())
+    await projector.start()
+    await until(lambda: watch.lag.partitions == {0: 6})
+    await projector.stop()
+
+
 class Broker(FakeConsumer):
     """Hands out a record each time until they are at an end, and keeps what was committed."""
 

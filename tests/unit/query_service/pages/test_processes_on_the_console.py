@@ -72,6 +72,7 @@ async def test_each_process_has_a_row_with_its_starts_and_whether_it_is_silent(p
         report_of("command@<b>:8001", figures=COMMAND, starts=7, history=2),
         report_of("relay@a:8002", figures=RELAY),
         report_of("worker@a:8003", silent_seconds=31),
+        report_of("worker@b:8003", silent_seconds=31, ended=True),
     )
     # when
     page = await shown(pages)
@@ -81,6 +82,7 @@ async def test_each_process_has_a_row_with_its_starts_and_whether_it_is_silent(p
     assert row[2:-1] == ["7", "10.5", "5 ms", "50 ms"]
     assert "leads" in part_of(page, "process-relay@a:8002")
     assert "Silent since" in part_of(page, "process-worker@a:8003")
+    assert "ended" in part_of(page, "process-worker@b:8003")
     assert PROCESSES_IN_ENGLISH.answers in page.text
     assert PROCESSES_IN_ENGLISH.none_reports not in page.text
 

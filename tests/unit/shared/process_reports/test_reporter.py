@@ -1,5 +1,6 @@
 """A process reports while it works, and works while it cannot report."""
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable
@@ -23,22 +24,32 @@ class Written:
 
     def __init__(self) -> None:
         self.runs: list[Run] = []
+        self.seconds: list[float] = []
+        self.ended: list[Run] = []
         self.measured: list[Measured] = []
         self.tries = 0
         self.fail: Callable[[], None] = lambda: None
 
-    async def __call__(self, _database: Database, run: Run, measured: Measured) -> None:
+    async def report(
+        self, _database: Database, run: Run, seconds: float, measured: Measured
+    ) -> None:
         self.tries += 1
         self.fail()
         self.runs.append(run)
+        self.seconds.append(seconds)
         self.measured.append(measured)
+
+    async def end(self, _database: Database, run: Run) -> None:
+        self.fail()
+        self.ended.append(run)
 
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Written:
     """Instead of a store; reports follow one another at once."""
     written = Written()
-    monkeypatch.setattr("shared.process_reports.reporter.note_report", written)
+    monkeypatch.setattr("shared.process_reports.reporter.note_report", written.report)
+    monkeypatch.setattr("shared.process_reports.reporter.note_end", written.end)
     monkeypatch.setattr("shared.process_reports.reporter.EVERY_SECONDS", 0.0)
     return written
 
@@ -62,8 +73,8 @@ async def test_each_report_is_of_the_same_run_and_of_what_was_measured_just_then
     # then
     assert {run.id for run in written.runs} == {written.runs[0].id}
     assert [one.figures["lag"] for one in written.measured[:3]] == [0, 1, 2]
-    seconds = [run.seconds for run in written.runs]
-    assert seconds == sorted(seconds)
+    assert written.seconds == sorted(written.seconds)
+    assert written.ended == written.runs[:1]
 
 
 async def test_a_process_that_starts_again_is_another_run(written: Written):
@@ -90,6 +101,24 @@ async def test_a_store_that_refuses_is_logged_once_and_written_to_as_soon_as_it_
             # then
             await until(lambda: bool(written.runs))
     assert [line["event"] for line in logs] == ["process_report_not_written"]
+
+
+async def test_a_process_ends_though_nobody_takes_its_last_word(written: Written):
+    # given
+    running = asyncio.create_task(reporter().run())
+    await until(lambda: bool(written.runs))
+
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shared.process_reports.reporter.note_end", hang)
+        patch.setattr("shared.process_reports.reporter.LAST_WRITE_SECONDS", 0.01)
+        # when
+        running.cancel()
+        # then
+        await asyncio.wait({running})
+    assert running.cancelled()
 
 
 async def test_what_cannot_be_measured_does_not_end_the_reports(written: Written):
