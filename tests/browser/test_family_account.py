@@ -104,14 +104,19 @@ async def test_a_consent_is_withdrawn_given_and_withdrawn_again(
     await family.child("Lena Weiss")
     page = await open_child(family, context)
     consent = page.locator("#consent-conversations")
+    today, history = consent.locator("> p"), page.locator("#history-conversations")
+    await history.get_by_text("History: Conversations").click()
     for _ in range(2):
         await consent.get_by_text("Withdraw: Conversations").click()
         await consent.get_by_role("button").click()
-        await expect(consent).to_contain_text("withdrawn", timeout=SOON)
+        await expect(today).to_contain_text("withdrawn", timeout=SOON)
         await consent.get_by_text("Give consent: Conversations").click()
         await consent.get_by_label("I have read the privacy notice 2026-11.").check()
         await consent.get_by_role("button").click()
-        await expect(consent).not_to_contain_text("withdrawn", timeout=SOON)
+        await expect(today).not_to_contain_text("withdrawn", timeout=SOON)
+    # then each of them is in its history
+    await expect(history.locator("li")).to_have_count(5, timeout=SOON)
+    await expect(history.locator("li").first).to_contain_text("by the parent")
     assert family.complaints == []
 
 

@@ -306,6 +306,15 @@ async def test_what_there_is_of_a_child_comes_in_pages():
     assert dict(conversations.params) == {"limit": "50", "cursor": "there"}
 
 
+async def test_the_history_of_consents_is_asked_for_in_pages():
+    api = Api(httpx2.Response(200, json={"items": [], "next_cursor": None}))
+    async with api.client() as client:
+        found = await client.get_child_consents("mia", limit=7, cursor="c")
+    (sent,) = api.requests
+    assert (sent.url.path, sent.url.query) == ("/v1/children/mia/consents", b"limit=7&cursor=c")
+    assert found["items"] == []
+
+
 async def test_a_command_without_a_method_of_its_own_is_sent_as_any_other():
     api = Api(accepted(), httpx2.Response(200, json={"child_id": "mia"}))
     async with api.client() as client:

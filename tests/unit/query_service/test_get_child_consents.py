@@ -12,7 +12,8 @@ from query_service.queries.get_child_conversations import GetChildConversations
 from query_service.queries.query import RequestRefused
 from query_service.queries.visible_children import ChildNotFound
 from shared.auth.access import Principal
-from shared.event_store.envelope import Actor, StreamPosition
+from shared.event_store.envelope import Actor, Commit, StreamPosition
+from shared.event_store.port import StoreUnavailable
 from shared.events.child import (
     ChildEvent,
     ConsentMethod,
@@ -178,6 +179,17 @@ async def test_a_consent_of_a_later_release_is_told_as_far_as_it_can_be_read(len
     assert (only["change"], only["at"]) == ("given", "2026-11-23T12:00:00.000Z")
     assert only["purpose"] is only["notice_version"] is only["method"] is None
     assert answer["unreadable"] == [1]
+
+
+async def test_an_event_store_that_is_away_is_said_to_be(
+    lena: QuerySide, monkeypatch: pytest.MonkeyPatch
+):
+    async def away(*_: object) -> list[Commit]:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(lena.events, "consents", away)
+    answer = await lena.get("/v1/children/lena/consents", WEISS)
+    assert_problem(answer, 503, "event-store-unavailable")
 
 
 async def test_of_an_erased_child_nothing_is_told(lena: QuerySide):
