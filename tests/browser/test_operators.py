@@ -86,8 +86,9 @@ async def test_the_console_is_for_everybody(
     await context.close()
 
 
-async def test_nothing_is_wider_than_a_phone(state: StackState, browser: Browser):
-    narrow: dict[str, Any] = {"viewport": {"width": 320, "height": 700}}
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
+async def test_nothing_is_wider_than_a_phone(state: StackState, browser: Browser, locale: str):
+    narrow: dict[str, Any] = {"viewport": {"width": 320, "height": 700}, "locale": locale}
     context = await browser.new_context(**narrow)
     page = await console(state, context)
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320
