@@ -14,6 +14,7 @@ import pytest_asyncio
 from deploy.topics import apply_topics
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.mongo import Mongo
+from shared.process_reports.documents import read_reports
 from tests.support.commands import started
 from tests.support.commits import an_offer
 from tests.support.kafka import REPLICATION
@@ -127,3 +128,25 @@ async def test_a_missing_setting_ends_the_relay_with_one_line(mongo_url: str) ->
     said = await started("command_service.relay", [], environment)
     # then
     assert (said.code, said.err) == (2, "settings: TEDDY_KAFKA_BOOTSTRAP: required\n")
+
+
+async def test_a_relay_reports_on_itself_and_says_that_it_ends(
+    mongo_url: str, fresh_database: str, kafka_bootstrap: str
+) -> None:
+    mongo = Mongo(mongo_url)
+    database = mongo.database(fresh_database)
+    # given
+    await apply_topics(kafka_bootstrap, REPLICATION)
+    async with _a_relay(mongo_url, fresh_database, kafka_bootstrap) as relay:
+        (report,) = await eventually(
+            lambda: read_reports(database),
+            STARTED,
+            lambda found: any(one.measured.figures.get("leads") for one in found),
+        )
+        assert (report.kind, report.starts, report.runs) == ("relay", 1, True)
+        # when
+        assert await relay.stop() == 0
+    # then
+    (report,) = await read_reports(database)
+    assert report.ended
+    await mongo.close()
