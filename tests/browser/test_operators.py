@@ -82,7 +82,7 @@ async def test_the_console_is_for_everybody(
     page = await console(state, context)
     await expect(page.locator("#verdict-good")).to_be_visible(timeout=2 * SOON)
     assert await violations(page) == []
-    await picture(page, f"console-{kind}", pytestconfig)
+    await picture(page, f"console-{kind}", pytestconfig, height=1_000)
     await context.close()
 
 

@@ -29,6 +29,7 @@ async def test_where_all_is_well_it_says_so(pages: PagesSide):
     assert PROTECTION_IN_ENGLISH.title in page
     assert PROTECTION_IN_ENGLISH.good in page
     assert "kek-1" in page
+    assert "verdict-protection" not in page
 
 
 async def test_each_finding_is_said_with_where_to_begin(pages: PagesSide):
@@ -48,6 +49,9 @@ async def test_each_finding_is_said_with_where_to_begin(pages: PagesSide):
     assert ", ".join(PROTECTION_IN_ENGLISH.steps[step] for step in ErasureStep) in page
     assert "&lt;kek&gt;" in page
     assert PROTECTION_IN_ENGLISH.good not in page
+    first = page[page.index('id="verdict-protection"') :].partition("</p>")[0]
+    assert PROTECTION_IN_ENGLISH.findings["keys-missing"] in first
+    assert "(+1)" in first
 
 
 async def test_a_part_that_cannot_be_read_is_said_to_be_unknown(
