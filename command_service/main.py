@@ -1,11 +1,12 @@
 """Composition root of the command API: settings to ports to app."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
 
@@ -41,7 +42,11 @@ from shared.http.callers import Caller
 from shared.http.edge import Around
 from shared.http.limits import RateLimits, rate_limits
 from shared.http.serving import DependencyCheck, Readiness
-from shared.keyring.erased_list import MongoErasedList, ensure_erased_list_index
+from shared.keyring.erased_list import (
+    MongoErasedList,
+    ensure_erased_list_index,
+    ensure_open_erasures_index,
+)
 from shared.keyring.key_file import KeyFile, WatchedKeyFile, read_key_file
 from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring, forget_the_erased
@@ -54,6 +59,8 @@ from shared.signing import ConsistencyTokens
 from shared.tasks import in_background
 
 AGAIN_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
 
 AT_START = Backoff(tries=4, first_pause_seconds=0.25, within_seconds=4)
 """The store may be electing; whoever supervises the process starts it again later."""
@@ -90,7 +97,9 @@ def build_app(settings: CommandSettings) -> FastAPI:
             await _ensure_indexes(write_database, keys_database)
             await AT_START.run(ports.older_keys.look)
             reporting = _reporter(settings, write_database, registry).run()
-            async with in_background(*_works(ports, older, write_database), reporting):
+            async with in_background(
+                *_works(ports, older, write_database, keys_database), reporting
+            ):
                 yield
 
     needed = {"event_store": write.ping, "key_store": keys.ping, "audit_trail": audit.mongo.ping}
@@ -107,23 +116,33 @@ async def _ensure_indexes(write: Database, keys: Database) -> None:
 
 
 def _works(
-    ports: Ports, older: OlderClaims, write: Database
+    ports: Ports, older: OlderClaims, write: Database, keys: Database
 ) -> tuple[Coroutine[Any, Any, None], ...]:
     """What goes on beside the commands."""
     return (
         forget_the_erased(ports.keyring, ports.erased, ports.clock),
         older.keep_settling(),
         ports.older_keys.keep_looking(),
-        _ensure_consents_index(write),
+        _ensure_beside(
+            partial(ensure_consents_index, write), partial(ensure_open_erasures_index, keys)
+        ),
     )
 
 
-async def _ensure_consents_index(write: Database) -> None:
-    """Beside the commands, which do not wait for it."""
-    while True:
-        with suppress(StoreUnavailable):
-            return await ensure_consents_index(write)
-        await asyncio.sleep(AGAIN_SECONDS)
+async def _ensure_beside(*indexes: Callable[[], Awaitable[None]]) -> None:
+    """Beside the commands, which do not wait for them: the server needs minutes for an index of a
+    large store of an earlier release."""
+    for ensure in indexes:
+        warned = False
+        while True:
+            try:
+                await ensure()
+                break
+            except StoreUnavailable as error:
+                if not warned:
+                    log.warning("index_not_there_yet", reason=str(error))
+                warned = True
+                await asyncio.sleep(AGAIN_SECONDS)
 
 
 def _mongos(settings: CommandSettings) -> tuple[Mongo, Mongo]:

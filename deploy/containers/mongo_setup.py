@@ -15,7 +15,8 @@ from deploy.containers.accounts import ACCOUNTS, ENDS_OPERATIONS, STORES, Accoun
 from deploy.local.readiness import REPLICA_SET, initiate
 from projection_worker.projections import registry
 from shared.command_line import run_command
-from shared.event_store.mongo import ensure_consents_index, ensure_indexes
+from shared.event_store.mongo import ensure_indexes
+from shared.event_store.port import StoreUnavailable
 from shared.keyring.erased_list import ensure_erased_list_index
 from shared.mongo import Database, Mongo
 from shared.operations import COLLECTION as REQUESTED_OPERATIONS
@@ -44,7 +45,6 @@ async def set_up(folder: Path, address: str, read_models: ReadModelSettings) -> 
         for account in ACCOUNTS:
             await _ensure_user(mongo.database("admin"), account, passwords[account.name])
         await ensure_indexes(mongo.database(STORES["write"]))
-        await ensure_consents_index(mongo.database(STORES["write"]))
         await ensure_operation_indexes(mongo.database(STORES["write"]))
         await ensure_erased_list_index(mongo.database(STORES["keys"]))
         await _ensure_read_models(mongo.database(STORES["read"]), read_models)
@@ -111,4 +111,4 @@ def mongo_setup(folder: Path, address: str) -> None:
 
 
 if __name__ == "__main__":
-    run_command(mongo_setup, "mongo_setup", (PyMongoError, OSError, ValueError))
+    run_command(mongo_setup, "mongo_setup", (PyMongoError, StoreUnavailable, OSError, ValueError))

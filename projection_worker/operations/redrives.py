@@ -1,5 +1,6 @@
 """What became of the children of a redrive, of whom none keeps another back."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import structlog
@@ -13,6 +14,14 @@ MOST_IN_A_ROW = 3
 on before it is back."""
 
 log = structlog.get_logger(__name__)
+
+
+def in_turn(children: Collection[str], attempt: int) -> list[str]:
+    """Each attempt, from 1, begins behind those that may have ended the one before: children that
+    fail again and again keep others waiting only so long."""
+    ordered = sorted(children)
+    first = (attempt - 1) * MOST_IN_A_ROW % max(1, len(ordered))
+    return ordered[first:] + ordered[:first]
 
 
 @dataclass(slots=True)

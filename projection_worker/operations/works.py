@@ -16,7 +16,7 @@ from projection_worker.operations.agent import (
     Work,
     end_if_cancelled,
 )
-from projection_worker.operations.redrives import Redrives
+from projection_worker.operations.redrives import Redrives, in_turn
 from projection_worker.projections import registry
 from projection_worker.replay.rebuild.ledger import Kind, Source
 from projection_worker.replay.rebuild.processes import ProcessFailed
@@ -128,12 +128,14 @@ class RedriveChildrenWork:
         return True
 
     async def carry_out(
-        self, request: OperationRequest, _attempt: Attempt, progress: Progress, /
+        self, request: OperationRequest, attempt: Attempt, progress: Progress, /
     ) -> str:
         dead_lettered = DeadLetteredSequences(self.on.database)
         found = {one.child_id for one in await dead_lettered.find() if one.child_id}
         wanted = found if request.child_ids is None else found & set(request.child_ids)
-        others = 0 if request.child_ids is None else len(request.child_ids) - len(wanted)
+        others = 0
+        if request.child_ids is not None and attempt.number == 1:  # later some are redriven
+            others = len(request.child_ids) - len(wanted)
         redrive = Redrive(
             self.on.database, dead_lettered, self.on.store, from_store=request.from_store
         )
@@ -141,7 +143,7 @@ class RedriveChildrenWork:
         await progress(0, len(wanted))
         if wanted:
             async with open_producer(self.on.settings.kafka) as producer:
-                for child_id in sorted(wanted):
+                for child_id in in_turn(wanted, attempt.number):
                     try:
                         plan = await redrive.plan(child_id)
                         await redrive.carry_out(plan, producer)

@@ -107,11 +107,17 @@ _OPEN: Document = {"$or": [{f"steps.{step.value}.at": None} for step in ErasureS
 
 
 async def ensure_erased_list_index(database: Database) -> None:
-    """For `since`, which every process asks all the time, and for each step one in which those are
-    together whose erasure lacks it, by time."""
+    """For `since`, which every process asks all the time."""
+    async with within(TIMEOUT_SECONDS, KeyStoreUnavailable):
+        await database[COLLECTION].create_index("at")
+
+
+async def ensure_open_erasures_index(database: Database) -> None:
+    """For each step one in which those are together whose erasure lacks it, by time. No process
+    needs it to do its work. Raises KeyStoreUnavailable."""
     lacking = [IndexModel([(f"steps.{step.value}.at", 1), ("at", 1)]) for step in ErasureStep]
     async with within(TIMEOUT_SECONDS, KeyStoreUnavailable):
-        await database[COLLECTION].create_indexes([IndexModel([("at", 1)]), *lacking])
+        await database[COLLECTION].create_indexes(lacking)
 
 
 class MongoErasedList:

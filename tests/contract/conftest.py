@@ -11,7 +11,12 @@ from shared.event_store.mongo_claims import COLLECTION as CLAIMS
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.event_store.port import Claim, ClaimStore, EventStore, SnapshotStore
-from shared.keyring.erased_list import ErasedList, MongoErasedList, ensure_erased_list_index
+from shared.keyring.erased_list import (
+    ErasedList,
+    MongoErasedList,
+    ensure_erased_list_index,
+    ensure_open_erasures_index,
+)
 from shared.keyring.key_store import KeyStore, MongoKeyStore
 from shared.mongo import Driver, Mongo
 from tests.fakes.event_store import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
@@ -69,6 +74,7 @@ async def stores(place: Place | None) -> AsyncIterator[Stores]:
     await ensure_indexes(database)
     await ensure_consents_index(database)
     await ensure_erased_list_index(database)
+    await ensure_open_erasures_index(database)
     events, claims = MongoEventStore(database), MongoClaimStore(database)
     keys = MongoKeyStore(database)
     erased = MongoErasedList(database)

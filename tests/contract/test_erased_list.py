@@ -12,7 +12,7 @@ from shared.keyring.erased_list import (
     MongoErasedList,
     OpenErasures,
     StepDone,
-    ensure_erased_list_index,
+    ensure_open_erasures_index,
 )
 from shared.mongo import Mongo
 from tests.contract.conftest import Stores
@@ -151,7 +151,7 @@ async def test_those_that_are_complete_are_not_read_to_find_the_others(
     # given
     mongo = Mongo(mongo_url, "pymongo")
     database = mongo.database(fresh_database)
-    await ensure_erased_list_index(database)
+    await ensure_open_erasures_index(database)
     done = {step.value: {"at": AT, "removed": 1} for step in ErasureStep}
     await database[COLLECTION].insert_many(
         [

@@ -95,7 +95,8 @@ def _in_all(rate: int, percentiles: Mapping[int, float]) -> Iterator[Result]:
 def _by_hop(rate: int, done: Sequence[Waited]) -> Iterator[Result]:
     for hop in done[0].hops:
         wait = median(one.hops[hop] for one in done)
-        yield Result(name=f"{hop} at {rate} commands/s, p50", value=wait * 1_000, unit="ms")
+        name = f"{hop} at {rate} commands/s, p50"
+        yield Result(name=name, value=wait * 1_000, unit="ms", signed=True)
 
 
 def _round(world: World, rate: int) -> Waited:

@@ -42,7 +42,7 @@ class Broken:
             raise error
         self.redriven.append(redriven.child_id)
 
-    async def redrive(self, child_ids: tuple[str, ...] | None = None) -> str:
+    async def redrive(self, child_ids: tuple[str, ...] | None = None, attempt: int = 1) -> str:
         async def note(done: int, total: int) -> None:
             self.progress.append((done, total))
 
@@ -50,7 +50,9 @@ class Broken:
         request = OperationRequest(
             "op-1", OperationKind.REDRIVE_CHILDREN, "admin-1", NOON, child_ids=child_ids
         )
-        return await RedriveChildrenWork(cast(Any, on)).carry_out(request, Attempt(1, 1), note)
+        return await RedriveChildrenWork(cast(Any, on)).carry_out(
+            request, Attempt(attempt, 1), note
+        )
 
 
 @asynccontextmanager
@@ -108,6 +110,21 @@ async def test_while_a_server_is_away_not_every_child_is_tried(broken: Broken):
         await broken.redrive()
     assert broken.redriven == []
     assert broken.progress == [(0, 5)]
+
+
+@failing(a=MessageSizeTooLargeError(), b=MessageSizeTooLargeError(), c=MessageSizeTooLargeError())
+async def test_children_that_fail_at_each_attempt_do_not_keep_others_back_for_ever(broken: Broken):
+    for attempt in (1, 2):
+        with pytest.raises(InVain, match="3 failed"):
+            await broken.redrive(attempt=attempt)
+    assert broken.redriven == ["d", "e"]
+
+
+@failing(b=ValueError("Mia is 7"))
+async def test_at_a_later_attempt_nobody_is_said_to_have_not_been_dead_lettered(broken: Broken):
+    with pytest.raises(Failed) as failed:
+        await broken.redrive(("b", "redriven-before"), attempt=2)
+    assert "dead-lettered" not in str(failed.value)
 
 
 async def test_one_that_is_stopped_goes_on_with_no_other_child(
