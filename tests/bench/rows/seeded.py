@@ -22,7 +22,7 @@ SERVICES = ("command", "relay", "worker", "query")
 ZIPF, WRITES, SEED = 1.1, 0.05, 16
 FILLED = 5_000
 """Requests of each slice while the cache fills. After as many in all as in 40 slices, one read in
-eleven is still the first one of its child, and misses whatever is kept; after 2,000 a slice one in
+twelve is still the first one of its child, and misses whatever is kept; after 2,000 a slice one in
 eight is."""
 
 CALLERS = 16
