@@ -29,6 +29,7 @@ LENA = "11111111-1111-4111-8111-111111111111"
 CHILD = f"/dashboard/children/{LENA}"
 PAGE = f"{CHILD}/consents"
 ACCOUNT, TALKS = ConsentPurpose.ACCOUNT, ConsentPurpose.CONVERSATIONS
+DASH = "\N{EN DASH}"
 
 
 def given(purpose: ConsentPurpose, notice: str) -> ChildEvent:
@@ -92,7 +93,7 @@ async def test_each_change_stands_in_a_table_the_newest_first(pages: PagesSide):
     # then
     assert rows(page) == [
         ["given", "Conversations", "2026-11", "by a signed form", "the parent"],
-        ["withdrawn", "Conversations", "–", "–", "an administrator"],
+        ["withdrawn", "Conversations", DASH, DASH, "an administrator"],
         ["given", "Conversations", "2026-10", "by a signed form", "the parent"],
         ["given", "Account", "2026-10", "by a signed form", "the parent"],
     ]
@@ -130,7 +131,7 @@ async def test_it_is_told_in_german(pages: PagesSide):
     await happened(pages, ("parent", [given(TALKS, "2026-11")]), ("admin", [TAKEN_BACK]))
     page = await shown(pages, language="de")
     assert rows(page) == [
-        ["widerrufen", "Gespräche", "–", "–", "die Administration"],
+        ["widerrufen", "Gespräche", DASH, DASH, "die Administration"],
         ["erteilt", "Gespräche", "2026-11", "mit unterschriebenem Formular", "den Elternteil"],
     ]
     assert CONSENTS_IN_GERMAN.title in page.text
