@@ -7,6 +7,7 @@ from query_service.bus import QueryBus, ReadStoreOutage, Rendered
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
 from query_service.protection import Protection
+from query_service.queries.consent_reads import ConsentReads
 from query_service.queries.cursors import Cursors
 from query_service.queries.export_child import ExportChild, ExportChildHandler
 from query_service.queries.get_alert_policy import GetAlertPolicy, GetAlertPolicyHandler
@@ -184,8 +185,8 @@ def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -
     looks = Cursors(ports.keys.signature_key, "audit records")
     bus.register(GetChildAuditRecords, GetChildAuditRecordsHandler(ports.trail, looks))
     consents = Cursors(ports.keys.signature_key, "consents")
-    history = GetChildConsentsHandler(ports.events, children, consents)
-    bus.register(GetChildConsents, history)
+    reads = ConsentReads(ports.events, clock)
+    bus.register(GetChildConsents, GetChildConsentsHandler(reads, children, consents))
     receipts = GetErasureReceiptHandler(store, ports.erased, ports.proofs, clock)
     bus.register(GetErasureReceipt, receipts)
     bus.register(GetSystemStatus, GetSystemStatusHandler(store, ports.reports, clock))

@@ -69,18 +69,11 @@ class ChildAccount:
             ),
         ]
 
-    def shown(
-        self,
-        profile: Mapping[str, Any],
-        policy: Mapping[str, Any],
-        consents: Mapping[str, Any] | None,
-    ) -> Mapping[str, Any]:
-        """What the templates of the account need beside the API's answers. `consents`: their
-        history; None where it cannot be read, without which all else is shown."""
+    def shown(self, profile: Mapping[str, Any], policy: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the templates of the account need beside the API's answers."""
         fields = {name: profile[name] for name in account_forms.PROFILE}
         return {
             "policy": policy,
-            "history": consents,
             "notice": self.notice,
             "purposes": [one.value for one in ConsentPurpose],
             "severities": [one.value for one in Severity],

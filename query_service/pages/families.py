@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,8 +21,7 @@ from shared.client.calls import path_of
 HOME = HOMES[Role.PARENT]
 SEEN = f"{CHILD}/violations/{{violation_id}}/acknowledgement"
 DAYS = "30"
-MOST_CONSENTS = "100"
-"""Changes of consents that a child's page shows, of all purposes together."""
+CONSENTS_ON_A_PAGE = "50"
 
 MOST_TRENDS = 6
 """Children on a dashboard whose days are shown: each is one more question to the API, which counts
@@ -38,6 +38,7 @@ class Families:
         return [
             PageRoute(HOME, PARENTS, self.dashboard),
             PageRoute(CHILD, PARENTS, self.child),
+            PageRoute(f"{CHILD}/consents", PARENTS, self.consents),
             FormRoute(SEEN, PARENTS, self.acknowledge),
             *self.account.routes(),
             *self.erasures.routes(),
@@ -78,13 +79,11 @@ class Families:
             asked("children", child, "analytics", period_days=DAYS),
             asked("children", child, "conversations", limit="10"),
             asked("children", child, "alert-policy"),
-            asked("children", child, "consents", limit=MOST_CONSENTS),
         )
-        *needed, consents = answers
-        refused = await self.erasures.refused(request, session, *needed)
+        refused = await self.erasures.refused(request, session, *answers)
         if refused is not None:
             return refused
-        profile, report, analytics, conversations, policy = (answer.content for answer in needed)
+        profile, report, analytics, conversations, policy = (answer.content for answer in answers)
         return self.site.renderer.page(
             request,
             "child.html",
@@ -93,10 +92,30 @@ class Families:
             report=report,
             analytics=analytics,
             conversations=conversations["items"],
-            **self.account.shown(
-                profile, policy, None if consents.is_refusal else consents.content
-            ),
+            **self.account.shown(profile, policy),
             **notices(request, answers[0]),
+        )
+
+    async def consents(self, request: Request, session: Session) -> Response:
+        """How a child's consents changed: a page of its own, for each reads the event store."""
+        child = str(request.path_params["child_id"])
+        cursor = request.query_params.get("cursor") or None
+        wanted = asked("children", child, "consents", limit=CONSENTS_ON_A_PAGE, cursor=cursor)
+        (found,) = await self.site.ask(request, session, wanted)
+        refused = await self.erasures.refused(request, session, found)
+        if refused is not None:
+            return refused
+        following = found.content["next_cursor"]
+        return self.site.renderer.page(
+            request,
+            "child_consents.html",
+            signed_in=session,
+            child=child,
+            changes=found.content["items"],
+            unreadable=found.content["unreadable"],
+            more=urlencode({"cursor": following}) if following else None,
+            is_first=cursor is None,
+            **notices(request, found),
         )
 
     async def acknowledge(self, request: Request, session: Session, form: Form) -> Response:

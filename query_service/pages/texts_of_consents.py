@@ -1,4 +1,4 @@
-"""The texts of the history of a child's consents, in each language."""
+"""The texts of the page that tells how a child's consents changed, in each language."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,36 +6,48 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ConsentTexts:
-    """As Texts. `title`: of a purpose; `given`, `withdrawn`: when, and by whom."""
+    """As Texts. `changes`, `roles`: by the API's names."""
 
     title: str
-    given: str
-    withdrawn: str
-    notice_unreadable: str
+    back: str
+    help: str
     unreadable: str
-    older: str
-    away: str
+    what: str
+    purpose: str
+    notice: str
+    method: str
+    who: str
+    empty: str
+    changes: Mapping[str, str]
     roles: Mapping[str, str]
 
 
 CONSENTS_IN_ENGLISH = ConsentTexts(
-    title="History: {}",
-    given="given {} by {}",
-    withdrawn="withdrawn {} by {}",
-    notice_unreadable="The version of the notice cannot be read.",
+    title="How the consents changed",
+    back="The child",
+    help="Each consent that was given or withdrawn, the newest first.",
     unreadable="Some of the history cannot be read. Please tell the operator.",
-    older="Only the latest changes are shown. The download of everything has all of them.",
-    away="The history cannot be read at the moment.",
+    what="What",
+    purpose="Purpose",
+    notice="Privacy notice",
+    method="Identity verified",
+    who="By whom",
+    empty="No consent was given yet.",
+    changes={"given": "given", "withdrawn": "withdrawn"},
     roles={"parent": "the parent", "admin": "an administrator"},
 )
 
 CONSENTS_IN_GERMAN = ConsentTexts(
-    title="Verlauf: {}",
-    given="erteilt {}, {}",
-    withdrawn="widerrufen {}, {}",
-    notice_unreadable="Die Fassung der Hinweise ist nicht lesbar.",
+    title="Verlauf der Einwilligungen",
+    back="Das Kind",
+    help="Jede Einwilligung, die erteilt oder widerrufen wurde, die neueste zuerst.",
     unreadable="Ein Teil des Verlaufs ist nicht lesbar. Bitte sagen Sie es dem Betrieb.",
-    older="Hier stehen nur die letzten Änderungen. Alle stehen in der Datei mit allen Daten.",
-    away="Der Verlauf lässt sich gerade nicht lesen.",
-    roles={"parent": "durch den Elternteil", "admin": "durch die Administration"},
+    what="Was",
+    purpose="Zweck",
+    notice="Datenschutzhinweise",
+    method="Identität geprüft",
+    who="Durch wen",
+    empty="Es wurde noch keine Einwilligung erteilt.",
+    changes={"given": "erteilt", "withdrawn": "widerrufen"},
+    roles={"parent": "den Elternteil", "admin": "die Administration"},
 )

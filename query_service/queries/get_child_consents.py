@@ -11,12 +11,12 @@ import structlog
 from pydantic import Field
 
 from query_service.queries.answers import AnswerModel, Instant
+from query_service.queries.consent_reads import ConsentReads
 from query_service.queries.cursors import Cursors
 from query_service.queries.query import Answer, Query
 from query_service.queries.visible_children import Scope, VisibleChild, VisibleChildren
 from query_service.read_store.port import PageEnd
 from shared.event_store.envelope import Commit, RecordedEvent
-from shared.event_store.port import EventStore
 from shared.events.child import (
     CONSENTING,
     ConsentMethod,
@@ -81,7 +81,7 @@ class Recorded:
 class GetChildConsentsHandler:
     """Never cached: it is seldom asked, and reads only the commits that it shows."""
 
-    events: EventStore
+    reads: ConsentReads
     children: VisibleChildren
     cursors: Cursors
 
@@ -90,7 +90,7 @@ class GetChildConsentsHandler:
         end = self.cursors.read(query.cursor, query.child_id)
         child = await self.children.find(query.child_id, scope)
         before = None if end is None else int(end.id)
-        commits = await self.events.consents(child.id, before, query.limit + 1)
+        commits = await self.reads.read(child.id, before, query.limit + 1)
         found = list(_newest_first(commits, before))
         page, is_last = found[: query.limit], len(found) <= query.limit
         shown = [_shown(child, one) for one in page]

@@ -76,7 +76,6 @@ async def test_what_a_page_shows_is_on_record_as_the_apis_own_answer(pages: Page
         "GetChildAnalytics": (LENA,),
         "GetChildConversations": (LENA,),
         "GetAlertPolicy": (LENA,),
-        "GetChildConsents": (LENA,),
     }
 
 
