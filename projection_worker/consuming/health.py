@@ -149,6 +149,7 @@ class WorkerWatch:
                         await self._measure_once(consumer, begun_at)
             except (KafkaError, IllegalStateError, TimeoutError) as error:
                 self._measurements.failed()
+                self.lag.partitions = {}  # others may read them now
                 log.warning("lag_unknown", error=type(error).__name__)
             else:
                 self._measurements.succeeded()

@@ -83,12 +83,12 @@ class CommandApi:
 
 def _outcome(response: httpx2.Response) -> Outcome:
     """What is no JSON object was answered by something between here and the command API, whatever
-    its status says."""
+    its status says; after a 5xx of such a one the command may have been executed."""
     content = _object(response)
+    if content is None and (response.is_success or response.is_server_error):
+        return Outcome(is_done=False, problem={"code": UNKNOWN})
     if not response.is_success:
         return Outcome(is_done=False, problem=content or {})
-    if content is None:
-        return Outcome(is_done=False, problem={"code": UNKNOWN})
     return Outcome(is_done=True, seen=response.headers.get(TOKEN_HEADER))
 
 

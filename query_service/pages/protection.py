@@ -20,4 +20,17 @@ REMEDIES: Mapping[str, str] = {
 def protection_of(answer: ApiAnswer) -> Mapping[str, Any]:
     """For the template; `protection` is None where the API answers nothing of it."""
     known = None if answer.is_refusal else answer.content
-    return {"protection": known, "protection_remedies": REMEDIES}
+    unknown = [] if known is None else _unknown(known)
+    return {
+        "protection": known,
+        "protection_unknown": unknown,
+        "protection_remedies": REMEDIES,
+    }
+
+
+def _unknown(protection: Mapping[str, Any]) -> list[str]:
+    """The parts that were not read or counted, by the names of their texts."""
+    unknown = [part for part in ("erasures", "keys", "audit") if protection[part] is None]
+    if any(one["data_keys"] is None for one in protection["keys"] or ()):
+        unknown.append("data_keys")
+    return unknown

@@ -12,6 +12,7 @@ class ProtectionTexts:
     question: str
     good: str
     unknown: str
+    unknown_parts: str
     erasures: str
     erased: str
     open: str
@@ -36,6 +37,7 @@ PROTECTION_IN_ENGLISH = ProtectionTexts(
     question="Is the data protected?",
     good="Nothing is known to be wrong.",
     unknown="This could not be read at the moment.",
+    unknown_parts="Whether all is well is not known, for want of:",
     erasures="Erasures",
     erased="Erased children",
     open="Not complete",
@@ -77,6 +79,7 @@ PROTECTION_IN_GERMAN = ProtectionTexts(
     question="Sind die Daten geschützt?",
     good="Es ist nichts bekannt, was nicht stimmt.",
     unknown="Das ließ sich gerade nicht lesen.",
+    unknown_parts="Ob alles stimmt, ist nicht bekannt; es fehlt:",
     erasures="Löschungen",
     erased="Gelöschte Kinder",
     open="Nicht vollständig",

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KnownReports:
-    """`unread`: the databases that did not answer, and whose reports are missing."""
+    """`unread`: the databases that could not be read, and whose reports are missing."""
 
     reports: Sequence[ProcessReport] = ()
     unread: Sequence[str] = ()
@@ -67,4 +67,6 @@ class MongoProcessReports:
                 return await read_reports(database)
         except ReadStoreUnavailable as error:
             log.warning("process_reports_unknown", error=str(error))
-            return None
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing else depends on it
+            log.warning("process_reports_unreadable", error=type(error).__name__)
+        return None

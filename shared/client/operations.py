@@ -120,7 +120,7 @@ class Operations(Commands):
             elif found != seen:
                 seen = found
                 yield found
-            if found is not None and found["state"] in ENDED:
+            if found is not None and _has_ended(found):
                 return
             await asyncio.sleep(POLL_SECONDS)
 
@@ -132,6 +132,11 @@ class Operations(Commands):
                 watch(last)
         assert last is not None  # it ends with one that has ended
         return last
+
+
+def _has_ended(operation: Operation) -> bool:
+    """Also in a state that only a newer release knows."""
+    return operation["state"] in ENDED or operation.get("ended_at") is not None
 
 
 def _require_listed(operation_id: str, seen: Operation | None, looks: int) -> None:

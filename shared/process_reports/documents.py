@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from shared.mongo import Database, Document, aggregate
 
@@ -74,13 +73,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class ProcessReport:
-    """`silent_seconds`: how long ago it was heard of. `ended`: it ended in order, and said so.
+    """`starts`: None where it is not known. `silent_seconds`: how long ago it was heard of. `ended`: it ended in order, and said so.
     `history`: of the last HISTORY_SECONDS, the oldest first."""
 
     name: str
     kind: str
     started_at: datetime
-    starts: int
+    starts: int | None
     seen_at: datetime
     silent_seconds: float
     measured: Measured = field(default_factory=Measured)
@@ -155,36 +154,58 @@ def _stored(partitions: Mapping[int, int]) -> Document:
 
 
 async def read_reports(database: Database) -> list[ProcessReport]:
-    """Those that are known, the last heard of first, at most MOST_REPORTS. Raises PyMongoError."""
+    """Those that are known, the last heard of first, at most MOST_REPORTS; of another release's
+    what can be read. Raises PyMongoError."""
     is_recent = {"$gte": ["$$this.at", _ago(milliseconds=HISTORY_SECONDS * 1_000)]}
+    recent = {"$filter": {"input": "$history", "cond": is_recent}}
     shown = {
         "silent_ms": {"$subtract": ["$$NOW", "$seen_at"]},
-        "history": {"$filter": {"input": "$history", "cond": is_recent}},
+        "history": {"$cond": [{"$isArray": "$history"}, recent, []]},
     }
     stages: list[Document] = [
+        {"$match": {"seen_at": {"$type": "date"}}},
         {"$sort": {"seen_at": -1}},
         {"$limit": MOST_REPORTS},
         {"$set": shown},
     ]
-    return [_report(document) async for document in aggregate(database[COLLECTION], stages)]
+    found = [_report(document) async for document in aggregate(database[COLLECTION], stages)]
+    return [report for report in found if report is not None]
 
 
-def _report(document: Mapping[str, Any]) -> ProcessReport:
+def _report(document: Document) -> ProcessReport | None:
+    """None where it does not say which process it is of, and since when."""
+    name, kind, started_at = (document.get(field) for field in ("_id", "kind", "started_at"))
+    if not (isinstance(name, str) and isinstance(kind, str) and isinstance(started_at, datetime)):
+        return None
+    starts = document.get("starts")
     return ProcessReport(
-        document["_id"],
-        document["kind"],
-        document["started_at"],
-        document["starts"],
+        name,
+        kind,
+        started_at,
+        starts if isinstance(starts, int) else None,
         document["seen_at"],
         document["silent_ms"] / 1_000,
-        Measured(document["figures"], _partitions(document["partitions"])),
-        [
-            Sample(one["at"], one["rate"], one["lag"], _partitions(one["partitions"]))
-            for one in document["history"]
-        ],
-        document["ended"],
+        Measured(_numbers(document.get("figures")), _partitions(document.get("partitions"))),
+        [sample for sample in map(_sample, document["history"]) if sample is not None],
+        document.get("ended") is True,
     )
 
 
-def _partitions(stored: Mapping[str, int]) -> Mapping[int, int]:
-    return {int(partition): waiting for partition, waiting in stored.items()}
+def _sample(stored: object) -> Sample | None:
+    if not isinstance(stored, Mapping) or not isinstance(stored.get("at"), datetime):
+        return None
+    rate, lag = _number(stored.get("rate")), _number(stored.get("lag"))
+    return Sample(stored["at"], rate, lag, _partitions(stored.get("partitions")))
+
+
+def _number(stored: object) -> float | None:
+    return stored if isinstance(stored, int | float) else None
+
+
+def _numbers(stored: object) -> dict[str, float]:
+    pairs = stored.items() if isinstance(stored, Mapping) else ()
+    return {name: value for name, value in pairs if isinstance(value, int | float)}
+
+
+def _partitions(stored: object) -> dict[int, int]:
+    return {int(name): int(value) for name, value in _numbers(stored).items() if name.isdecimal()}

@@ -160,6 +160,20 @@ async def test_a_process_that_ends_in_order_says_so_and_runs_again_once_it_repor
     assert (again.ended, again.runs, again.starts) == (False, True, 2)
 
 
+@pytest.mark.parametrize("other", [None, "other", {"other": 1}])
+async def test_a_report_of_another_shape_takes_no_other_with_it(database: Database, other: object):
+    # given
+    for number, field in enumerate(("seen_at", "history", "figures", "partitions", "starts")):
+        name = f"relay@host:{number}"
+        await note_report(database, run(1, name=name), 1.0, MEASURED)
+        await moved(database, {field: other}, name)
+    await note_report(database, run(1), 1.0, MEASURED)
+    # when
+    names = {one.name for one in await read_reports(database)}
+    # then
+    assert names == {NAME, *(f"relay@host:{number}" for number in range(1, 5))}
+
+
 async def test_queries_read_both_databases_and_one_that_is_both_once(database: Database):
     await note_report(database, run(1), 1.0, MEASURED)
     reports = MongoProcessReports({"event store": database, "read models": database}, lambda: 0.0)

@@ -111,6 +111,17 @@ async def test_one_that_others_pushed_off_the_list_is_not_waited_for():
     assert seen == [running]
 
 
+async def test_one_that_ended_in_a_state_of_a_newer_release_is_followed_no_longer():
+    # given
+    cancelled = standing("cancelled", ended_at="2026-03-01T12:00:00Z")
+    apis = Apis(STARTED, [standing("paused", ended_at=None)], [cancelled])
+    # when
+    async with apis.client() as client:
+        ended = await client.rebuild_read_models()
+    # then
+    assert ended == cancelled
+
+
 async def test_one_that_never_is_on_the_list_is_not_waited_for_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ):

@@ -284,6 +284,23 @@ async def test_what_waits_on_each_partition_is_measured(monkeypatch: pytest.Monk
     await projector.stop()
 
 
+async def test_a_worker_that_lost_the_broker_says_nothing_of_partitions_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    # given
+    consumer = FakeConsumer(set(), end=7)
+    projector, watch = a_projector(
+        monkeypatch, consumer, FakeGenerations(), broker_answers_others=False
+    )
+    await projector.start()
+    await until(lambda: watch.lag.partitions == {0: 6})
+    # when
+    consumer.hangs.add("end_offsets")
+    # then
+    await until(lambda: watch.lag.partitions == {})
+    await projector.stop()
+
+
 class Broker(FakeConsumer):
     """Hands out a record each time until they are at an end, and keeps what was committed."""
 

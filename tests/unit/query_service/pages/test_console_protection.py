@@ -66,8 +66,28 @@ async def test_a_part_that_cannot_be_read_is_said_to_be_unknown(
     # when
     page = (await shown(pages)).text
     # then
-    assert page.count(PROTECTION_IN_ENGLISH.unknown) == 1
-    assert PROTECTION_IN_ENGLISH.not_counted in page
+    english = PROTECTION_IN_ENGLISH
+    assert page.count(english.unknown) == 1
+    assert english.not_counted in page
+    assert english.good not in page
+    assert f"{english.unknown_parts} {english.erasures}, {english.data_keys}<" in page
+
+
+@pytest.mark.parametrize("part", ["erasures", "keys", "trail"])
+async def test_nothing_is_said_to_be_well_while_any_part_is_unknown(
+    pages: PagesSide, monkeypatch: pytest.MonkeyPatch, part: str
+):
+    # given
+    async def away() -> Any:
+        raise StoreUnavailable
+
+    monkeypatch.setattr(getattr(pages.side.ports.protection, part), "read", away)
+    # when
+    page = (await shown(pages)).text
+    # then
+    text = getattr(PROTECTION_IN_ENGLISH, "audit" if part == "trail" else part)
+    assert f"{PROTECTION_IN_ENGLISH.unknown_parts} {text}<" in page
+    assert PROTECTION_IN_ENGLISH.good not in page
 
 
 async def test_every_text_is_there_in_german(pages: PagesSide):

@@ -130,12 +130,34 @@ def a_list() -> httpx2.Response:
     return httpx2.Response(200, json=[])
 
 
+def a_bad_gateway() -> httpx2.Response:
+    return httpx2.Response(502, html="<html><h1>Bad Gateway</h1></html>")
+
+
+def a_gateway_without_a_server() -> httpx2.Response:
+    return httpx2.Response(503, html="<html><h1>Service Unavailable</h1></html>")
+
+
+def a_gateway_that_waited_too_long() -> httpx2.Response:
+    return httpx2.Response(504, html="<html><h1>Gateway Timeout</h1></html>")
+
+
 def too_late() -> httpx2.Response:
     raise httpx2.ReadTimeout("no answer")
 
 
 @pytest.mark.parametrize(
-    "answer", [of_a_proxy, of_a_proxy_that_says_it_is_json, of_nothing, a_list, too_late]
+    "answer",
+    [
+        of_a_proxy,
+        of_a_proxy_that_says_it_is_json,
+        of_nothing,
+        a_list,
+        a_bad_gateway,
+        a_gateway_without_a_server,
+        a_gateway_that_waited_too_long,
+        too_late,
+    ],
 )
 async def test_what_the_command_api_did_not_answer_is_not_known_to_be_done(
     pages: PagesSide, answer: Callable[[], httpx2.Response]
