@@ -53,8 +53,10 @@ async def test_beyond_a_few_that_wait_for_a_hanging_store_one_is_refused_at_once
     waiting = [asyncio.create_task(side.get(PATH, WEISS)) for _ in range(MOST_READS)]
     await until(lambda: held.asked == MOST_READS)
     # when
-    refused = await side.get(PATH, WEISS)
+    another = asyncio.create_task(side.get(PATH, WEISS))
+    await until(another.done)
     # then
+    refused = await another
     assert_problem(refused, 503, "event-store-unavailable")
     assert refused.headers["Retry-After"]
     assert (held.asked, [one.done() for one in waiting]) == (MOST_READS, [False] * MOST_READS)
