@@ -89,8 +89,8 @@ def build_app(settings: CommandSettings) -> FastAPI:
         async with audit.running(), closing:
             await _ensure_indexes(write_database, keys_database)
             await AT_START.run(ports.older_keys.look)
-            reporting = _reporter(settings, write_database, registry).run()
-            async with in_background(*_works(ports, older, write_database), reporting):
+            reporting = _reporter(settings, write_database, registry).running()
+            async with in_background(*_works(ports, older, write_database)), reporting:
                 yield
 
     needed = {"event_store": write.ping, "key_store": keys.ping, "audit_trail": audit.mongo.ping}
