@@ -96,9 +96,9 @@ def build_app(settings: CommandSettings) -> FastAPI:
         async with audit.running(), closing:
             await _ensure_indexes(write_database, keys_database)
             await AT_START.run(ports.older_keys.look)
-            reporting = _reporter(settings, write_database, registry).run()
+            reporting = _reporter(settings, write_database, registry).running()
             works = _works(ports, older, write_database, keys_database)
-            async with in_background(*works, reporting):
+            async with in_background(*works), reporting:
                 yield
 
     needed = {"event_store": write.ping, "key_store": keys.ping, "audit_trail": audit.mongo.ping}

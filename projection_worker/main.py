@@ -79,7 +79,8 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
             app.add_dependency(projector)
             async with (
                 notifications(app, settings, on.read, on.database) as notifying,
-                in_background(operations_agent(on).run(), _reporter(on, watch.lag).run()),
+                in_background(operations_agent(on).run()),
+                _reporter(on, watch.lag).running(),
             ):
                 started = asyncio.Event()
                 readiness = Readiness(

@@ -64,7 +64,7 @@ async def run(settings: RelaySettings, stop: asyncio.Event) -> None:
     tune_gc()
     async with serving(app, settings.relay_host, settings.relay_port):
         reporter = _reporter(settings, database, progress)
-        async with in_background(progress.watch_store(), reporter.run()):
+        async with in_background(progress.watch_store()), reporter.running():
             await _relay_until(stop, relay)
     await mongo.close()
     await keys.close()

@@ -52,6 +52,7 @@ ENGLISH = Texts(
     more="More",
     first_page="First page",
     stale="Incomplete since {}. Your provider has been told.",
+    lacks_own="What you just did is accepted, but not shown here yet.",
     late="The latest data cannot be read at the moment. This is what was known before.",
     offline="The connection was lost. Trying again …",
     as_of="Everything until {}.",

@@ -52,6 +52,7 @@ GERMAN = Texts(
     more="Mehr",
     first_page="Erste Seite",
     stale="Unvollständig seit {}. Ihr Anbieter weiß Bescheid.",
+    lacks_own="Ihre letzte Änderung ist angenommen, hier aber noch nicht zu sehen.",
     late="Die neuesten Daten sind gerade nicht lesbar. Dies ist der Stand davor.",
     offline="Die Verbindung ist unterbrochen. Neuer Versuch …",
     as_of="Alles bis {}.",

@@ -6,7 +6,7 @@ limits and freshness are the API's own.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote, urlencode
 
@@ -33,6 +33,8 @@ class ApiAnswer:
     status: int
     headers: Mapping[str, str]
     content: Any
+    lacks_own: bool = False
+    """What its reader wrote is not in it yet: it would have taken too long."""
 
     @property
     def is_refusal(self) -> bool:
@@ -81,7 +83,7 @@ class InnerApi:
         await self._app(scope, receive, answer.take)
         collected = answer.collected()
         if seen is not None and collected.code == "read-model-late":
-            return await self.ask(request, token, wanted)
+            return replace(await self.ask(request, token, wanted), lacks_own=True)
         return collected
 
     async def pass_on(

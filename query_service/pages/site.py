@@ -77,12 +77,15 @@ class Site:
     sessions: Sessions
 
     async def ask(self, request: Request, session: Session, *wanted: Asked) -> list[ApiAnswer]:
-        """All of it, at once, with what its reader wrote: an answer without it, from a cache that
-        was not yet told, would stay on a page that shows the rest."""
-        seen = seen_by(request)
-        return await asyncio.gather(
-            *(self.api.ask(request, session.token, one, seen) for one in wanted)
-        )
+        """All of it, with what its reader wrote: an answer without it, from a cache that was not
+        yet told, would stay on a page that shows the rest. The first waits for that, and where it
+        does so in vain no other does."""
+        seen, (first, *others) = seen_by(request), wanted
+        answer = await self.api.ask(request, session.token, first, seen)
+        if answer.lacks_own:
+            seen = None
+        more = (self.api.ask(request, session.token, one, seen) for one in others)
+        return [answer, *await asyncio.gather(*more)]
 
     def refused(self, request: Request, *answers: ApiAnswer) -> Response | None:
         """What to show instead, where one of the answers is a refusal."""
@@ -133,13 +136,15 @@ def later(answer: ApiAnswer) -> dict[str, str]:
 
 
 def notices(request: Request, answer: ApiAnswer) -> Mapping[str, Any]:
-    """Of a page whose main content is `answer`. `late`: the read store is away. `as_of`: until when
-    everything is included, if known. `not_saved`: the code of why the command before was not done,
-    empty where nobody said, None where there is nothing to say; `wrong`: the fields that kept it
-    from being done; `saved`: what was done."""
+    """Of a page whose main content is `answer`. `late`: the read store is away. `lacks_own`: what
+    its reader wrote is not shown yet. `as_of`: until when everything is included, if known.
+    `not_saved`: the code of why the command before was not done, empty where nobody said, None
+    where there is nothing to say; `wrong`: the fields that kept it from being done; `saved`: what
+    was done."""
     late = LATE in answer.headers.get("cache-status", "")
     return {
         "late": late,
+        "lacks_own": answer.lacks_own,
         "as_of": answer.headers.get("x-as-of"),
         "not_saved": request.query_params.get(NOT_SAVED),
         "wrong": request.query_params.getlist(WRONG),

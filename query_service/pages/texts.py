@@ -59,6 +59,7 @@ class Texts:
     first_page: str
     stale: str
     late: str
+    lacks_own: str
     offline: str
     as_of: str
     safety: str

@@ -36,7 +36,8 @@ class ProcessSample(AnswerModel):
 
 
 class ProcessStatus(AnswerModel):
-    """What is null is not known, or is no figure of this kind of process."""
+    """What is null is not known, as all figures of a process that is silent or ended, or is no
+    figure of this kind of process."""
 
     name: str = Field(description="Kind, host and port; the same after a restart.")
     kind: str = Field(description="command, relay, worker, or query: the process that answers.")
@@ -127,7 +128,8 @@ def _shown(known: KnownReports) -> Iterable[ProcessReport]:
 
 
 def _process(report: ProcessReport) -> ProcessStatus:
-    figures = report.measured.figures
+    # of what a process did that does not run any more, or may not, nothing is current
+    figures = report.measured.figures if report.runs else {}
     leads = figures.get(Figure.LEADS)
     return ProcessStatus(
         name=report.name,

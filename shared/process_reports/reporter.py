@@ -5,7 +5,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import structlog
 
@@ -46,17 +46,31 @@ class ProcessReporter:
         self._measure = measure
         self._is_failing = False
 
-    async def run(self) -> None:
-        """Until cancelled; then it says that the process ends. What fails is logged once, and
-        disturbs nothing else."""
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Report beside the block, and after it that the process ends; not where an exception
+        leaves the block. What fails is logged once, and disturbs nothing else."""
+        stop = asyncio.Event()
+        reporting = asyncio.create_task(self._report_until(stop))
         try:
-            while True:
-                await self._report_if_possible()
-                await asyncio.sleep(EVERY_SECONDS)
-        finally:
+            yield
             with contextlib.suppress(Exception):  # it is then silent instead
                 async with time_limit(LAST_WRITE_SECONDS):
+                    stop.set()
+                    # a report that is written after the end would take it back
+                    await asyncio.shield(reporting)
                     await note_end(self._database, self._run)
+        finally:
+            stop.set()
+            reporting.cancel()
+            await asyncio.wait({reporting})
+
+    async def _report_until(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self._report_if_possible()
+            with contextlib.suppress(TimeoutError):
+                async with time_limit(EVERY_SECONDS):
+                    await stop.wait()
 
     async def _report_if_possible(self) -> None:
         try:

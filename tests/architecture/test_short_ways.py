@@ -7,8 +7,8 @@ from tests.support.consents import CONSENTS
 from tests.support.query_side import QuerySide, parent
 from tests.support.short_ways import ProjectingWorker, Way, walked
 
-# both with direct_routes.py, instead of the router and the wrappers of two libraries
-# and bodies.py, which both APIs read with; recent_requests.py, which counts what both answer; bears.py, for
+# both with direct_routes.py, instead of the router and the wrappers of two libraries; bodies.py,
+# which both APIs read with; recent_requests.py, which counts what both answer; and bears.py, for
 # whoever may be one
 REGISTRATION_FILES = 39
 QUERY_FILES = 24

@@ -42,7 +42,7 @@ function update(here, there) {
   const wanted = [...there.children].map((one) => {
     const known = kept.get(one.id);
     if (known) likeBefore(one, known);
-    if (known && (known.outerHTML === one.outerHTML || inUse(known))) return known;
+    if (known && (known === offline || known.outerHTML === one.outerHTML || inUse(known))) return known;
     if (known && known.contains(document.activeElement)) focus = counterpart(document.activeElement, known, one);
     if (here.matches("ul") && !known) one.classList.add("fresh");
     return one;

@@ -13,7 +13,6 @@ from structlog.testing import capture_logs
 from shared.mongo import Database
 from shared.process_reports.documents import Measured, ProcessKind, Run
 from shared.process_reports.reporter import ProcessReporter, process_name
-from shared.tasks import in_background
 from tests.support.waiting import until
 
 NOWHERE = cast(Database, None)
@@ -68,7 +67,7 @@ async def test_each_report_is_of_the_same_run_and_of_what_was_measured_just_then
     # given
     waiting = iter(range(1_000_000))
     # when
-    async with in_background(reporter(lambda: Measured({"lag": next(waiting)})).run()):
+    async with reporter(lambda: Measured({"lag": next(waiting)})).running():
         await until(lambda: len(written.runs) >= 3)
     # then
     assert {run.id for run in written.runs} == {written.runs[0].id}
@@ -94,7 +93,7 @@ async def test_a_store_that_refuses_is_logged_once_and_written_to_as_soon_as_it_
 
     written.fail = refuse
     with capture_logs() as logs:
-        async with in_background(reporter().run()):
+        async with reporter().running():
             # when
             await until(lambda: written.tries >= 5)
             written.fail = lambda: None
@@ -103,22 +102,86 @@ async def test_a_store_that_refuses_is_logged_once_and_written_to_as_soon_as_it_
     assert [line["event"] for line in logs] == ["process_report_not_written"]
 
 
-async def test_a_process_ends_though_nobody_takes_its_last_word(written: Written):
+async def test_a_process_ends_though_nobody_takes_its_last_word(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+):
     # given
-    running = asyncio.create_task(reporter().run())
-    await until(lambda: bool(written.runs))
+    monkeypatch.setattr("shared.process_reports.reporter.note_end", hang)
+    monkeypatch.setattr("shared.process_reports.reporter.LAST_WRITE_SECONDS", 0.01)
+    # when
+    async with reporter().running():
+        await until(lambda: bool(written.runs))
+    # then
+    assert written.ended == []
 
-    async def hang(*_: object) -> None:
-        await asyncio.Event().wait()
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("shared.process_reports.reporter.note_end", hang)
-        patch.setattr("shared.process_reports.reporter.LAST_WRITE_SECONDS", 0.01)
-        # when
-        running.cancel()
-        # then
-        await asyncio.wait({running})
-    assert running.cancelled()
+async def test_a_process_that_ends_by_an_error_does_not_say_that_it_was_asked_to(
+    written: Written,
+):
+    async def fail() -> None:
+        async with reporter().running():
+            await until(lambda: bool(written.runs))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail()
+    assert written.ended == []
+
+
+async def test_a_report_under_way_is_written_before_the_end(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+):
+    # given
+    monkeypatch.setattr("shared.process_reports.reporter.LAST_WRITE_SECONDS", 10.0)
+    under_way, store, stop = (asyncio.Event() for _ in range(3))
+    order: list[str] = []
+
+    async def slow(*_: object) -> None:
+        under_way.set()
+        await store.wait()
+        order.append("report")
+
+    async def end(*_: object) -> None:
+        order.append("end")
+
+    monkeypatch.setattr("shared.process_reports.reporter.note_report", slow)
+    monkeypatch.setattr("shared.process_reports.reporter.note_end", end)
+
+    async def process() -> None:
+        async with reporter().running():
+            await stop.wait()
+
+    running = asyncio.create_task(process())
+    await under_way.wait()
+    # when the process is to end before the store has answered
+    stop.set()
+    store.set()
+    await running
+    # then
+    assert order == ["report", "end"]
+
+
+async def test_no_end_is_said_that_a_report_under_way_might_take_back(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+):
+    # given
+    under_way = asyncio.Event()
+
+    async def never_written(*_: object) -> None:
+        under_way.set()
+        await hang()
+
+    monkeypatch.setattr("shared.process_reports.reporter.note_report", never_written)
+    monkeypatch.setattr("shared.process_reports.reporter.LAST_WRITE_SECONDS", 0.01)
+    # when
+    async with reporter().running():
+        await under_way.wait()
+    # then
+    assert written.ended == []
+
+
+async def hang(*_: object) -> None:
+    await asyncio.Event().wait()
 
 
 async def test_what_cannot_be_measured_does_not_end_the_reports(written: Written):
@@ -131,6 +194,6 @@ async def test_what_cannot_be_measured_does_not_end_the_reports(written: Written
         return Measured()
 
     # when
-    async with in_background(reporter(measure).run()):
+    async with reporter(measure).running():
         # then
         await until(lambda: bool(written.runs))
