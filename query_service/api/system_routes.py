@@ -47,7 +47,8 @@ system = APIRouter(tags=["system"], route_class=StrictRoute)
     openapi_extra=QUERY_HEADERS,
 )
 def get_system_analytics() -> GetSystemAnalytics:
-    """Numbers of the whole system, of no one in particular."""
+    """Numbers of the whole system, of no one in particular. A consistency token makes the counters
+    newer, not the figures from `figures_at` on: `figures_at` says of when these are."""
     return GetSystemAnalytics()
 
 

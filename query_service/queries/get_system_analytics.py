@@ -66,8 +66,8 @@ class SystemAnalytics(AnswerModel):
     safety_distribution: dict[SafetyStatus, int] = Field(description="Of active children.")
     engagement_distribution: dict[EngagementLevel, int] = Field(description="Of active children.")
     figures_at: Instant = Field(
-        description="When everything below was counted, at most 30 s before this was answered; all "
-        "other numbers are newer."
+        description="When everything below was counted, at most 30 s before this was read; all "
+        "other numbers are newer. A cached answer is older by its `Age`."
     )
     days: list[DayFigures] = Field(description="Yesterday and today, in UTC.")
     open_violations_by_severity: dict[Severity, int] | None = Field(

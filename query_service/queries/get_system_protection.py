@@ -84,7 +84,8 @@ class SystemProtection(AnswerModel):
     """Each part is read apart, and kept for 5 s (erasures), 30 s (audit) or 60 s (keys)."""
 
     findings: list[ProtectionFinding] = Field(
-        description="The worst first; empty: nothing is known to be wrong."
+        description="The worst first; empty: nothing is known to be wrong. Of a part that is null, "
+        "and of keys that could not be counted, nothing can be found."
     )
     erasures: ErasureProtection | None = Field(description="Null: it could not be read in time.")
     keys: list[KeyProtection] | None = Field(

@@ -74,7 +74,8 @@ class Sample:
 @dataclass(frozen=True, slots=True)
 class ProcessReport:
     """`starts`: None where it is not known. `silent_seconds`: how long ago it was heard of.
-    `ended`: it ended in order, and said so. `history`: of the last HISTORY_SECONDS, the oldest first."""
+    `ended`: it ended in order, and said so. `history`: of the last HISTORY_SECONDS, the oldest
+    first."""
 
     name: str
     kind: str

@@ -41,9 +41,9 @@ async def test_what_was_asked_for_is_shown_with_how_long_it_took(pages: PagesSid
     page = await shown(pages)
     # then
     assert REQUESTS_IN_ENGLISH.title in page
-    assert re.search(r"<dd>7\d\d\.\d+ ms</dd>", part(page, "requests-p99"))
+    assert re.search(r"<dd>7\d\d(\.\d+)? ms</dd>", part(page, "requests-p99"))
     row = part(page, "slowest-SearchChildren")
-    assert re.search(r"<td>75\d\.\d ms</td><th .*</th><td>200</td>", row)
+    assert re.search(r"<td>75\d(\.\d)? ms</td><th .*</th><td>200</td>", row)
     assert REQUESTS_IN_ENGLISH.own not in row
 
 

@@ -118,13 +118,16 @@ async def test_a_process_ends_though_nobody_takes_its_last_word(
 async def test_a_process_that_ends_by_an_error_does_not_say_that_it_was_asked_to(
     written: Written,
 ):
-    async def fail() -> None:
+    # given
+    async def process() -> None:
         async with reporter().running():
             await until(lambda: bool(written.runs))
             raise KeyError
 
+    # when
     with pytest.raises(KeyError):
-        await fail()
+        await process()
+    # then
     assert written.ended == []
 
 
