@@ -42,6 +42,10 @@ CHECKS: dict[str, Callable[[str], Awaitable[SelfReport | None]]] = {
 }
 
 
+PORT_TAKEN = "address already in use"
+"""As MongoDB, Kafka and the services say it, in whatever case."""
+
+
 class StackFailed(Exception):
     """The stack did not get up, or did not stop; the message says what happened."""
 
@@ -64,16 +68,28 @@ def up(
 ) -> StackState:
     """Start a stack in the background, or find the one that runs; raises StackFailed.
 
-    `progress` is called with what the stack downloads first.
+    `progress` is called with what the stack downloads first. Where somebody else takes a port
+    between the look at it and the start, it is begun again, once, with other ports.
     """
+    try:
+        state = _begun(folder, progress, servers_only=servers_only)
+    except StackFailed as failed:
+        if PORT_TAKEN not in str(failed).lower():
+            raise
+        state = _begun(folder, progress, servers_only=servers_only)
+    if state.servers_only and not servers_only:
+        raise StackFailed(f"only the servers run in {folder.path}; `teddy down` them first")
+    return state
+
+
+def _begun(
+    folder: StackFolder, progress: Callable[[str], None], *, servers_only: bool
+) -> StackState:
     if not folder.is_held():
         _spawn(folder, servers_only=servers_only)
     steps = _Preparation(progress)
     _wait(lambda: steps.are_over(_current(folder)), PREPARE_SECONDS, "the stack is not prepared")
-    state = _wait(lambda: _ready(folder), UP_SECONDS, "the stack did not start")
-    if state.servers_only and not servers_only:
-        raise StackFailed(f"only the servers run in {folder.path}; `teddy down` them first")
-    return state
+    return _wait(lambda: _ready(folder), UP_SECONDS, "the stack did not start")
 
 
 def down(folder: StackFolder) -> bool:

@@ -49,6 +49,30 @@ def test_a_stale_supervisor_pid_is_never_signalled(
     assert runs(bystander, created_at(bystander))
 
 
+@pytest.mark.parametrize(
+    ("reasons", "begun"),
+    [
+        (["kafka ended: java.net.BindException: Address already in use", "no Java"], 2),
+        (["mongod: Address already in use", "kafka: address already in use"], 2),
+        (["no Java"], 1),
+    ],
+)
+def test_where_a_port_was_taken_meanwhile_the_stack_is_begun_again_once(
+    folder: StackFolder, monkeypatch: pytest.MonkeyPatch, reasons: list[str], begun: int
+):
+    tried: list[str] = []
+
+    def fail(_folder: StackFolder, *, servers_only: bool) -> None:
+        tried.append(reasons[len(tried)])
+        raise StackFailed(tried[-1])
+
+    monkeypatch.setattr(control, "_spawn", fail)
+    with pytest.raises(StackFailed) as failed:
+        control.up(folder, servers_only=True)
+    assert len(tried) == begun
+    assert str(failed.value) == reasons[-1]
+
+
 def test_processes_of_a_crashed_supervisor_are_ended(folder: StackFolder, bystander: int):
     # given a process that its supervisor left behind
     left = ProcessState("worker", "127.0.0.1:1", bystander, created_at(bystander))
