@@ -64,7 +64,6 @@ async def test_an_incident_is_taken_resolved_and_reopened(
     # and is taken with one click
     await row.get_by_role("button", name="Take it").click()
     await expect(row).to_contain_text("You look into it", timeout=SOON)
-    await picture(page, "safety-light", pytestconfig)
     # and resolved
     await row.get_by_role("link").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Jonas Weiss")
