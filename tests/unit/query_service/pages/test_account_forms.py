@@ -25,6 +25,7 @@ from query_service.pages import account_forms
 from query_service.pages.english import ENGLISH
 from query_service.pages.german import GERMAN
 from query_service.pages.preferences import lines_of, preferences_of
+from shared.http.recent_requests import recent_requests_of
 from tests.support.pages import NOTICE, PagesSide, form_token_of
 from tests.support.query_side import QuerySide, parent
 from tests.support.read_model_builders import NOON
@@ -185,6 +186,28 @@ async def test_all_of_a_page_shows_what_its_reader_wrote_though_no_notice_came_y
     # then
     assert '<option value="medium" selected>' in page
     assert '<option value="high" selected>' not in page
+
+
+async def test_what_is_not_projected_in_time_is_said_to_be_not_shown_yet(
+    pages: PagesSide, side: QuerySide, browser: httpx2.AsyncClient
+):
+    # given
+    fields = await fields_of(browser, "alert-policy")
+    seen = side.service.edge.tokens.issue(LENA, 8)
+    pages.commands.answer = lambda: httpx2.Response(
+        200, json={}, headers={"Consistency-Token": seen}
+    )
+    # when
+    _, page = await send(browser, "alert-policy", fields | POLICY)
+    # then it waited for it once, and looks again
+    assert ENGLISH.lacks_own in page
+    assert "data-again" in page
+    refused = recent_requests_of(side.app).figures().refused_by_code
+    assert refused == {"read-model-late": 1}
+    # when it is projected
+    side.change(LENA)
+    # then
+    assert ENGLISH.lacks_own not in (await browser.get(PAGE)).text
 
 
 async def test_a_form_with_other_content_is_another_command(
