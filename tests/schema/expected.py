@@ -37,6 +37,7 @@ UNSTATED = (
     "must be an integer",  # 7.0 is one to a schema
     "must lie between 2000-01-01 and",  # a schema has no bounds of dates
     "must be later than `from`",
+    "must end a period of at most",  # two dates, each of which fits
     "must contain each purpose at most once",
     "must be left out: it belongs to the kind",  # a field of another kind of operation
     "must be left out: each command has its own",  # the idempotency key of a batch
