@@ -26,7 +26,7 @@ CONFIG: dict[str, Any] = {
         },
         # the library knows 400, 401, 403, 404, 422; the edge refuses by kind, too
         "negative_data_rejection": {
-            "expected-statuses": ["400", "401", "403", "404", "410", "414", "415", "422"]
+            "expected-statuses": ["400", "401", "403", "404", "410", "413", "414", "415", "422"]
         },
     },
 }
