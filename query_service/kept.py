@@ -1,9 +1,9 @@
-"""What is read for many who ask, and kept for a while."""
+"""What is read for many who ask: one reading at a time, or kept for a while."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -12,6 +12,32 @@ from shared.tasks import time_limit
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class OneAtATime(Generic[T]):
+    """Whoever asks while `work` is under way waits for that one."""
+
+    work: Callable[[], Coroutine[Any, Any, T]]
+    _under_way: asyncio.Task[T] | None = field(default=None, init=False)
+
+    async def result(self) -> T:
+        """Raises what `work` raises."""
+        if self._under_way is None:
+            self._under_way = asyncio.create_task(self.work())
+            self._under_way.add_done_callback(self._ended)
+        # of its own: who asked for it may leave
+        return await asyncio.shield(self._under_way)
+
+    async def close(self) -> None:
+        if self._under_way is not None:
+            self._under_way.cancel()
+            await asyncio.wait([self._under_way])
+
+    def _ended(self, task: asyncio.Task[T]) -> None:
+        self._under_way = None
+        if not task.cancelled():
+            task.exception()  # nobody may be left to hear of it
 
 
 @dataclass(slots=True, eq=False)

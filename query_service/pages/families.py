@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +13,17 @@ from query_service.pages.commands import Sent
 from query_service.pages.erasures import Erasures
 from query_service.pages.inner_api import asked
 from query_service.pages.sessions import Session
-from query_service.pages.site import HOMES, PARENTS, Form, FormRoute, PageRoute, Site, notices
+from query_service.pages.site import (
+    HOMES,
+    PARENTS,
+    Form,
+    FormRoute,
+    PageRoute,
+    Site,
+    cursor_of,
+    notices,
+    pages_of,
+)
 from shared.auth.access import Role
 from shared.client.calls import path_of
 
@@ -99,13 +108,13 @@ class Families:
     async def consents(self, request: Request, session: Session) -> Response:
         """How a child's consents changed: a page of its own, for each reads the event store."""
         child = str(request.path_params["child_id"])
-        cursor = request.query_params.get("cursor") or None
-        wanted = asked("children", child, "consents", limit=CONSENTS_ON_A_PAGE, cursor=cursor)
+        wanted = asked(
+            "children", child, "consents", limit=CONSENTS_ON_A_PAGE, cursor=cursor_of(request)
+        )
         (found,) = await self.site.ask(request, session, wanted)
         refused = await self.erasures.refused(request, session, found)
         if refused is not None:
             return refused
-        following = found.content["next_cursor"]
         return self.site.renderer.page(
             request,
             "child_consents.html",
@@ -113,8 +122,7 @@ class Families:
             child=child,
             changes=found.content["items"],
             unreadable=found.content["unreadable"],
-            more=urlencode({"cursor": following}) if following else None,
-            is_first=cursor is None,
+            **pages_of(request, found),
             **notices(request, found),
         )
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +11,16 @@ from query_service.pages.downloads import Download
 from query_service.pages.inner_api import asked
 from query_service.pages.rendering import HEADERS
 from query_service.pages.sessions import Session
-from query_service.pages.site import HOMES, OFFICERS, PageRoute, Site, not_saved, notices
+from query_service.pages.site import (
+    HOMES,
+    OFFICERS,
+    PageRoute,
+    Site,
+    cursor_of,
+    not_saved,
+    notices,
+    pages_of,
+)
 from shared.auth.access import Role
 
 QUEUE = HOMES[Role.SAFETY_OFFICER]
@@ -40,13 +48,11 @@ class IncidentRecords:
         """Who asked for what about the child: a page of its own, for each reads the trail. It asks
         for nothing else of the child, and so is there for an erased one, too."""
         child = str(request.path_params["child_id"])
-        cursor = request.query_params.get("cursor") or None
-        wanted = asked("children", child, "audit-records", limit=A_PAGE, cursor=cursor)
+        wanted = asked("children", child, "audit-records", limit=A_PAGE, cursor=cursor_of(request))
         (found,) = await self.site.ask(request, session, wanted)
         refused = self.site.refused(request, found)
         if refused is not None:
             return refused
-        following = found.content["next_cursor"]
         return self.site.renderer.page(
             request,
             "safety_looks.html",
@@ -54,8 +60,7 @@ class IncidentRecords:
             child=child,
             looks=found.content["items"],
             findings=found.content["findings"],
-            more=urlencode({"cursor": following}) if following else None,
-            is_first=cursor is None,
+            **pages_of(request, found),
             **notices(request, found),
         )
 

@@ -135,6 +135,18 @@ def later(answer: ApiAnswer) -> dict[str, str]:
     return {"Retry-After": seconds} if seconds else {}
 
 
+def cursor_of(request: Request) -> str | None:
+    return request.query_params.get("cursor") or None
+
+
+def pages_of(request: Request, answer: ApiAnswer) -> Mapping[str, Any]:
+    """Of a list: `more`, the query that leads to its next page, None behind the last one; and
+    `is_first`."""
+    following = answer.content["next_cursor"]
+    more = urlencode({"cursor": following}) if following else None
+    return {"more": more, "is_first": cursor_of(request) is None}
+
+
 def notices(request: Request, answer: ApiAnswer) -> Mapping[str, Any]:
     """Of a page whose main content is `answer`. `late`: the read store is away. `lacks_own`: what
     its reader wrote is not shown yet. `as_of`: until when everything is included, if known.

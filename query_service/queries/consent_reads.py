@@ -3,8 +3,7 @@
 With Motor each read of a server that hangs keeps a thread for seconds, and all stores share the
 threads: without a bound these reads would take them from queries of the read models."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -22,14 +21,18 @@ class ConsentReads:
 
     events: EventStore
     clock: Clock
-    _under_way: int = field(default=0, init=False)
+    _places: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(MOST_READS), init=False
+    )
     _failed_at: datetime | None = field(default=None, init=False)
 
     async def read(self, child_id: str, before_version: int | None, limit: int) -> list[Commit]:
         """As EventStore.consents. Raises StoreUnavailable, also at once where it may not read."""
         if self._is_pausing():
             raise StoreUnavailable("known to be unavailable")
-        with self._place():
+        if self._places.locked():
+            raise StoreUnavailable("too many reads of consents are under way")
+        async with self._places:
             try:
                 return await self.events.consents(child_id, before_version, limit)
             except StoreUnavailable:
@@ -40,13 +43,3 @@ class ConsentReads:
         if self._failed_at is None:
             return False
         return timedelta() <= self.clock() - self._failed_at < PAUSE
-
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        if self._under_way >= MOST_READS:
-            raise StoreUnavailable("too many reads of consents are under way")
-        self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1

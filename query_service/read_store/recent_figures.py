@@ -3,11 +3,11 @@
 They are counted, so each reading costs; who looks at them every few seconds, or at them and at the
 metrics, shall cost no more than who looks once."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from query_service.kept import OneAtATime
 from query_service.read_store.business_figures import BusinessFigures, two_days
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
@@ -34,7 +34,10 @@ class RecentFigures:
     store: ReadModelDatabase
     clock: Clock
     _known: Reading | None = field(default=None, init=False)
-    _reading: asyncio.Task[Reading] | None = field(default=None, init=False)
+    _reading: OneAtATime[Reading] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reading = OneAtATime(self._read)
 
     @property
     def last(self) -> Reading | None:
@@ -58,16 +61,10 @@ class RecentFigures:
 
     async def anew(self) -> Reading:
         """As soon as may be: the one under way, where there is one."""
-        if self._reading is None:
-            self._reading = asyncio.create_task(self._read())
-            self._reading.add_done_callback(self._ended)
-        # of its own: who asked for it may leave
-        return await asyncio.shield(self._reading)
+        return await self._reading.result()
 
     async def close(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.wait([self._reading])
+        await self._reading.close()
 
     async def _read(self) -> Reading:
         at = self.clock()
@@ -79,11 +76,6 @@ class RecentFigures:
             self._known = None
             raise
         return self._known
-
-    def _ended(self, task: asyncio.Task[Reading]) -> None:
-        self._reading = None
-        if not task.cancelled():
-            task.exception()  # nobody may be left to hear of it
 
 
 def _of_one_day(one: datetime, other: datetime) -> bool:

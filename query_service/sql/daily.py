@@ -3,7 +3,6 @@
 So whoever asks for many periods costs the engine no more than who asks for one.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -12,6 +11,7 @@ from typing import Any
 import orjson
 import structlog
 
+from query_service.kept import OneAtATime
 from query_service.sql.measures import every_day
 from query_service.sql.runner import SqlExceeded, SqlFormat, SqlRunner, TooManyStatements
 
@@ -37,22 +37,19 @@ class DailySeries:
     monotonic: Callable[[], float]
     _kept: KnownDays | None = field(default=None, init=False)
     _asked_at: float = field(default=0.0, init=False)
-    _asking: asyncio.Task[KnownDays] | None = field(default=None, init=False)
+    _asking: OneAtATime[KnownDays] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._asking = OneAtATime(self._ask)
 
     async def known(self) -> KnownDays:
         """Raises TooManyStatements, SnapshotBeingMade or ReadStoreUnavailable."""
         if self._kept is not None and self.monotonic() - self._asked_at < KEPT_SECONDS:
             return self._kept
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._ask())
-            self._asking.add_done_callback(self._asked)
-        # of its own: who asked for it may leave
-        return await asyncio.shield(self._asking)
+        return await self._asking.result()
 
     async def close(self) -> None:
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.wait([self._asking])
+        await self._asking.close()
 
     async def _ask(self) -> KnownDays:
         asked_at = self.monotonic()
@@ -67,8 +64,3 @@ class DailySeries:
         kept = KnownDays({date.fromisoformat(row["day"]): row for row in rows}, as_of)
         self._kept, self._asked_at = kept, asked_at
         return kept
-
-    def _asked(self, task: asyncio.Task[KnownDays]) -> None:
-        self._asking = None
-        if not task.cancelled():
-            task.exception()  # nobody may be left to hear of it

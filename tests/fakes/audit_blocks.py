@@ -69,7 +69,8 @@ class MemoryAuditBlocks:
 
     async def time_of(self, segment: str, first: int) -> datetime | None:
         async for block in self.segment(segment, first):
-            return block.beside["since"]  # type: ignore[no-any-return]
+            since: datetime = block.beside["since"]
+            return since
         return None
 
     async def with_operation(self, operation: str, since: datetime) -> AsyncIterator[Block]:

@@ -181,4 +181,4 @@ async def test_what_nobody_waits_for_any_more_ends_with_the_process():
     await asyncio.sleep(0)
     asking.cancel()
     await series.close()
-    assert series._asking is None
+    assert series._asking._under_way is None
