@@ -1,6 +1,7 @@
 """Records as a transport hands them over, as they wait, and as they are dead-lettered: byte
 for byte, and why."""
 
+import asyncio
 import traceback
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,66 @@ def raw_record(record: Any) -> RawRecord:
 
 
 Batch = Mapping[TopicPartition, Sequence[Any]]
+
+
+def begins(batch: Batch) -> dict[TopicPartition, int]:
+    """The first offset of each partition in `batch`."""
+    return {partition: part[0].offset for partition, part in batch.items()}
+
+
+def earliest(*offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    """The lowest offset of each partition."""
+    found: dict[TopicPartition, int] = {}
+    for each in offsets:
+        for partition, offset in each.items():
+            found[partition] = min(offset, found.get(partition, offset))
+    return found
+
+
+class FetchedRecords:
+    """Records that were fetched while a batch was projected: the next batch. At most `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._parts: dict[TopicPartition, list[Any]] = {}
+        self._changed = asyncio.Event()
+
+    @property
+    def room(self) -> int:
+        """How many more there may be."""
+        return self._limit - sum(len(part) for part in self._parts.values())
+
+    def begins(self) -> dict[TopicPartition, int]:
+        return begins(self._parts)
+
+    def add(self, batch: Batch) -> None:
+        for partition, records in batch.items():
+            self._parts.setdefault(partition, []).extend(records)
+        self._changed.set()
+
+    def take(self, most: int) -> Batch:
+        """So many of them at most, the oldest of each partition first."""
+        taken: dict[TopicPartition, Sequence[Any]] = {}
+        for partition, part in list(self._parts.items()):
+            if most <= 0:
+                break
+            taken[partition] = part[:most]
+            most -= len(taken[partition])
+            self._parts[partition] = part[len(taken[partition]) :]
+        self._parts = {partition: part for partition, part in self._parts.items() if part}
+        if taken:
+            self._changed.set()
+        return taken
+
+    def revoked(self, partitions: Collection[TopicPartition]) -> None:
+        """Another worker reads them."""
+        for partition in partitions:
+            self._parts.pop(partition, None)
+
+    async def changed(self) -> None:
+        """Wait until some are added or taken."""
+        self._changed.clear()
+        await self._changed.wait()
 
 
 class WaitingRecords:

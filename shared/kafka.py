@@ -122,15 +122,12 @@ class Polling:
     def __init__(self, servers: Servers) -> None:
         self._is_paced = isinstance(servers, KafkaServers) and not servers.long_polling
 
-    async def fetch(
-        self, consumer: AIOKafkaConsumer, most: int | None = None, *, at_once: bool = False
-    ) -> Batches:
+    async def fetch(self, consumer: AIOKafkaConsumer, most: int | None = None) -> Batches:
         """What has arrived in the assigned partitions, at most `most` records; empty after a
-        while, or `at_once`, when nothing has."""
+        while when nothing has."""
         batches: Batches
         if not self._is_paced:
-            wait_ms = 0 if at_once else WAIT_MS
-            batches = await consumer.getmany(timeout_ms=wait_ms, max_records=most)
+            batches = await consumer.getmany(timeout_ms=WAIT_MS, max_records=most)
             return batches
         assigned = consumer.assignment()
         consumer.resume(*assigned)
@@ -138,7 +135,7 @@ class Polling:
             batches = await consumer.getmany(timeout_ms=FETCH_MS, max_records=most)
         finally:
             consumer.pause(*(assigned & consumer.assignment()))
-        if not batches and not at_once:
+        if not batches:
             await asyncio.sleep(PAUSE_SECONDS)
         return batches
 

@@ -1,7 +1,7 @@
 """The worker's own Kafka clients: one consumes the events, one publishes what a batch changed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from aiokafka.errors import (
 
 from projection_worker.projecting.generations import consumer_group
 from projection_worker.projecting.projector import Projected
-from projection_worker.records import DeadLettered, WaitingRecords
+from projection_worker.records import DeadLettered
 from projection_worker.settings import WorkerSettings
 from shared.kafka import CHILD_ALERTS, DEAD_LETTERS, READ_MODEL_CHANGES, Servers, client_options
 from shared.read_models.notices import AlertNotice
@@ -57,17 +57,16 @@ async def open_consumer(servers: Servers, **options: Any) -> AsyncIterator[AIOKa
 
 
 class FinishBatchFirst(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
-    """Lets the batch under way finish and commit before its partitions are given away, with what
-    waits in them."""
+    """Lets what is under way be finished and committed before its partitions are given away.
+    `finished` does so, and forgets what waits in them."""
 
-    def __init__(self, batch_under_way: asyncio.Lock, waiting: WaitingRecords) -> None:
-        self._batch_under_way = batch_under_way
-        self._waiting = waiting
+    def __init__(self, finished: Callable[[Collection[TopicPartition]], Awaitable[None]]) -> None:
+        self._finished = finished
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        async with self._batch_under_way:
-            self._waiting.revoked(set(revoked))
-            log.info("partitions_revoked", partitions=sorted(p.partition for p in revoked))
+        partitions = set(revoked)
+        await self._finished(partitions)
+        log.info("partitions_revoked", partitions=sorted(p.partition for p in partitions))
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         log.info("partitions_assigned", partitions=sorted(p.partition for p in assigned))

@@ -6,50 +6,42 @@ the read models and its notices are acknowledged."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Collection
 from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from mode import Service
 from pymongo.errors import PyMongoError
 
-from projection_worker.consuming.health import (
-    BROKER_SECONDS,
-    EVERY_SECONDS,
-    MEASURE_SECONDS,
-    WorkerWatch,
-)
+from projection_worker.consuming.finishing import BatchFinisher, Offsets, ProjectedBatch
+from projection_worker.consuming.health import EVERY_SECONDS, MEASURE_SECONDS, WorkerWatch
 from projection_worker.consuming.kafka_clients import (
     FinishBatchFirst,
     NoticePublisher,
     events_consumer,
 )
-from projection_worker.projecting.generations import GenerationHeld, KeptGenerations, NothingToWrite
-from projection_worker.projecting.read_model_store import StaleBatch
+from projection_worker.consuming.persistence import Persistence
+from projection_worker.projecting.generations import KeptGenerations
+from projection_worker.projecting.projector import Projected
 from projection_worker.projecting.removal import ErasedChildren
 from projection_worker.projections import registry
-from projection_worker.records import Delivered, WaitingRecords, deliver, raw_record
+from projection_worker.records import (
+    Batch,
+    FetchedRecords,
+    WaitingRecords,
+    begins,
+    deliver,
+    earliest,
+    raw_record,
+)
 from projection_worker.settings import WorkerSettings
-from shared.event_store.port import StoreUnavailable
-from shared.fault_points import FaultPoint, reached
 from shared.kafka import CHILD_EVENTS, Polling
-from shared.tasks import only_own_cancellation, time_limit
+from shared.tasks import only_own_cancellation
 
 log = structlog.get_logger(__name__)
 
-PASSING = (
-    PyMongoError,
-    KafkaError,
-    StoreUnavailable,
-    StaleBatch,
-    GenerationHeld,
-    NothingToWrite,
-    OSError,
-)
 LOOK_SECONDS = 0.5
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
 
 class ProjectorService(Service):
@@ -68,13 +60,16 @@ class ProjectorService(Service):
         self._generations = generations
         self._publisher = publisher
         self._erased = erased
-        self._settings = settings
         self._watch = watch
         self._polling = Polling(settings.kafka)
         self._batch_under_way = asyncio.Lock()
-        self._begun_at: Mapping[TopicPartition, int] = {}
+        self._begins: Offsets = {}
+        self._most = settings.worker_batch
+        self._fetched = FetchedRecords(settings.worker_batch)
         self._waiting = WaitingRecords()
+        self._persistence = Persistence(self, watch)
         self._consumer = events_consumer(settings)
+        self._finisher = BatchFinisher(self, self._consumer, publisher, erased, watch)
 
     async def on_start(self) -> None:
         await self._publisher.start()
@@ -82,6 +77,7 @@ class ProjectorService(Service):
 
     async def on_stop(self) -> None:
         async with self._batch_under_way:
+            await self._finisher.finished()
             await self._consumer.stop()
         await self._publisher.stop()
 
@@ -93,24 +89,33 @@ class ProjectorService(Service):
     @Service.task
     async def _project(self) -> None:
         await self._wait_for_a_generation()
-        await self._persistently(self._reapply_erasures)
-        self._consumer.subscribe(
-            [CHILD_EVENTS.name], listener=FinishBatchFirst(self._batch_under_way, self._waiting)
-        )
+        await self._persistence.until_done(self._reapply_erasures)
+        self._consumer.subscribe([CHILD_EVENTS.name], listener=FinishBatchFirst(self._finished))
+        self.add_future(self._fetch())
         while not self.should_stop:
-            batch = await self._fetch()
-            if batch or self._waiting.records:
-                async with self._batch_under_way:
+            async with self._batch_under_way:
+                batch = self._fetched.take(self._most - len(self._waiting.records))
+                if batch or self._waiting.records:
                     await self.carry_out(batch)
+                    continue
+            await self._fetched.changed()
 
-    async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]]:
-        """Nothing as long as a whole batch waits."""
-        most = self._settings.worker_batch - len(self._waiting.records)
-        if most <= 0:
-            return {}
-        at_once = bool(self._waiting.records)
-        with only_own_cancellation():
-            return await self._polling.fetch(self._consumer, most, at_once=at_once)
+    async def _fetch(self) -> None:
+        """Beside the projection: aiokafka asks for nothing of a partition whose records nobody has
+        taken yet."""
+        while not self.should_stop:
+            while self._fetched.room <= 0:
+                await self._fetched.changed()
+            with only_own_cancellation():
+                room = self._fetched.room
+                self._fetched.add(await self._polling.fetch(self._consumer, room))
+
+    async def _finished(self, revoked: Collection[TopicPartition]) -> None:
+        """Nothing of these partitions is under way or to come."""
+        self._fetched.revoked(revoked)
+        async with self._batch_under_way:
+            await self._finisher.finished()
+            self._waiting.revoked(revoked)
 
     async def _wait_for_a_generation(self) -> None:
         """A worker of new projections consumes nothing before a rebuild has begun its generation:
@@ -129,7 +134,8 @@ class ProjectorService(Service):
     @Service.task
     async def _measure(self) -> None:
         while not self.should_stop:
-            await self._watch.measure(self._consumer, self._begun_at)
+            under_way = earliest(self._fetched.begins(), self._begins, self._finisher.begins)
+            await self._watch.measure(self._consumer, under_way)
             await self.sleep(MEASURE_SECONDS)
 
     @Service.task
@@ -138,78 +144,34 @@ class ProjectorService(Service):
             await self._watch.topics.look()
             await self.sleep(EVERY_SECONDS)
 
-    async def carry_out(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        """Project, publish, commit; together with what waits, of which some may go on waiting."""
+    async def carry_out(self, batch: Batch) -> None:
+        """Project `batch` together with what waits, of which some may go on waiting; the rest
+        follows beside the next batch."""
+        started = time.perf_counter()
         self._waiting.fetched(batch)
-        began = {partition: part[0].offset for partition, part in batch.items()}
-        self._begun_at = began | self._waiting.begins()
+        self._begins = earliest(begins(batch), self._waiting.begins())
         records = (record for part in batch.values() for record in part)
         deliveries = [*self._waiting.records, *(deliver(raw_record(one)) for one in records)]
-        if await self._persistently(lambda: self._project_and_publish(deliveries)):
-            await self._commit(batch)
-            self._begun_at = self._waiting.begins()
+        projected = await self._persistence.until_done(
+            lambda: self._generations.project(deliveries)
+        )
+        if projected is None:
+            return
+        self._progressed(batch, projected)
+        await self._finisher.begin(
+            ProjectedBatch(projected, started, self._begins, self._waiting.offsets())
+        )
+        self._begins = self._waiting.begins()
 
-    async def _persistently(self, work: Callable[[], Awaitable[None]]) -> bool:
-        """Again and again until it succeeds, or the service is to stop: False."""
-        pause = FIRST_PAUSE_SECONDS
-        while not self.should_stop:
-            try:
-                with only_own_cancellation():
-                    await work()
-            except PASSING as error:
-                because = self._watch.troubles.failed(error)
-                self._watch.metrics.retry(because)
-                log.warning(
-                    "batch_retried", because=because, seconds=self._watch.troubles.retrying_seconds
-                )
-                await self.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            else:
-                self._watch.troubles.succeeded()
-                return True
-        return False
+    def _progressed(self, batch: Batch, projected: Projected) -> None:
+        self._waiting.records = projected.waiting
+        if projected.waiting:  # some of what is missing before them is there
+            self._watch.lag.progressed(time.monotonic())
+        if batch:
+            self._watch.lag.projected(max(records[-1].timestamp for records in batch.values()))
 
     async def _reapply_erasures(self) -> None:
         """Whoever a copy of the read models from before their erasure brought back."""
         async for batch in self._erased.to_reapply():
             log.warning("erasures_reapplied_to_read_models", children=len(batch))
-            await self._project_and_publish(batch)
-
-    async def _project_and_publish(self, deliveries: Sequence[Delivered]) -> None:
-        started = time.perf_counter()
-        projected = await self._generations.project(deliveries)
-        self._waiting.records = projected.waiting
-        if projected.waiting:  # some of what is missing before them is there
-            self._watch.lag.progressed(time.monotonic())
-        await self._erased.note(projected.erasures)
-        reached(FaultPoint.WORKER_AFTER_COMMIT)
-        await self._publisher.publish(projected)
-        reached(FaultPoint.WORKER_BEFORE_OFFSETS)
-        self._watch.metrics.batch(projected, time.perf_counter() - started)
-        for dead_lettered in projected.dead_lettered:
-            log.error(
-                "record_dead_lettered",
-                record=dead_lettered.raw.identity,
-                child_id=dead_lettered.child_id,
-            )
-
-    async def _commit(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        """Again and again as long as it fails: the watch sees when that is for too long."""
-        offsets = self._waiting.offsets()
-        if batch:
-            self._watch.lag.projected(max(records[-1].timestamp for records in batch.values()))
-        while not self.should_stop:
-            try:
-                async with time_limit(BROKER_SECONDS):
-                    with only_own_cancellation():
-                        await self._consumer.commit(offsets)
-            except (CommitFailedError, IllegalStateError):
-                # The partitions went to another worker: it reads the batch again, and skips it.
-                log.info("offsets_of_revoked_partitions")
-            except (KafkaError, TimeoutError) as error:
-                self._watch.commits.failed()
-                log.warning("offsets_not_committed", error=type(error).__name__)
-                await self.sleep(FIRST_PAUSE_SECONDS)
-                continue
-            self._watch.commits.succeeded()
-            return
+            await self._finisher.publish(await self._generations.project(batch))

@@ -118,8 +118,9 @@ class Projector:
         raise StaleBatch(f"{ATTEMPTS} attempts conflicted with other workers' writes")
 
     async def _attempt(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
-        before = await self.read_models.children(by_child)
-        behind = await self.read_models.dead_lettered(by_child)
+        before, behind = await asyncio.gather(
+            self.read_models.children(by_child), self.read_models.dead_lettered(by_child)
+        )
         versions = {child_id: child["version"] for child_id, child in before.items()}
         sequences = await asyncio.gather(
             *(
@@ -149,7 +150,10 @@ class Projector:
             if recorded.child_id in before
             for place in places_of(event, self.rules)
         }
-        documents = _by_child(await self.read_models.documents(places))
+        found, cutoff = await asyncio.gather(
+            self.read_models.documents(places), self.read_models.cutoff()
+        )
+        documents = _by_child(found)
         folded = [
             _fold(
                 one, before.get(one.child_id), documents.get(one.child_id, {}), events, self.rules
@@ -157,7 +161,7 @@ class Projector:
             for one in sequences
         ]
         changed = [one for one in folded if one.view.child is not one.before]
-        removed = await self.read_models.write(changed) if changed else {}
+        removed = await self.read_models.write(changed, cutoff) if changed else {}
         return await self._outcome(sequences, folded, removed)
 
     async def _outcome(

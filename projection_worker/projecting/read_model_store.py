@@ -20,7 +20,7 @@ from shared.fault_points import FaultPoint, reached
 from shared.mongo import Collection, Database, Document, Mongo, Session
 from shared.read_models.deliveries import deliveries
 from shared.read_models.documents import ChildDocument, Model
-from shared.read_models.generations import Generation, read_cutoff
+from shared.read_models.generations import Generation, RetentionCutoff, read_cutoff
 from shared.read_models.indexes import stale_since
 
 DUPLICATE_KEY = 11000
@@ -79,8 +79,11 @@ class ReadModelStore:
             for document in documents
         }
 
-    async def write(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
-        """All of it in one transaction, without what is older than the cutoff. Returns how many
+    async def cutoff(self) -> RetentionCutoff:
+        return await read_cutoff(self.database)
+
+    async def write(self, folded: Sequence[FoldedChild], cutoff: RetentionCutoff) -> dict[str, int]:
+        """All of it in one transaction, without what is older than `cutoff`. Returns how many
         documents of each erased child were removed. Documents of erased children beyond their own
         are removed in steps before, and not until the others are written.
 
@@ -88,15 +91,17 @@ class ReadModelStore:
         children cannot be written, whoever tries it."""
         erased = [one for one in folded if one.view.erased]
         if not erased:
-            return await self._write_together(folded)
+            return await self._write_together(folded, cutoff)
         if others := [one for one in folded if not one.view.erased]:
-            await self._write_together(others)
+            await self._write_together(others, cutoff)
         with _overtaken():
             await self._removal.of([one.child_id for one in erased])
-        return await self._write_together(erased)
+        return await self._write_together(erased, cutoff)
 
-    async def _write_together(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
-        cutoff, marks = await read_cutoff(self.database), await self._marks(folded)
+    async def _write_together(
+        self, folded: Sequence[FoldedChild], cutoff: RetentionCutoff
+    ) -> dict[str, int]:
+        marks = await self._marks(folded)
         now = self.clock()
         erased = [one.child_id for one in folded if one.view.erased]
         try:

@@ -107,7 +107,7 @@ class PartsOfChildren:
             view = self._compose(anew.view, live[child_id])
             folded.append(FoldedChild(None, view, shard))
         if folded:
-            await self.read_models.write(folded)
+            await self.read_models.write(folded, await self.read_models.cutoff())
         return written
 
     def _fold(self, stream: Stream, live: Documents, cipher: ChildCipher | None) -> Folded:
