@@ -105,7 +105,7 @@ class QuerySettings(
         "a statement has a new one made.",
     )
     cache_max_entries: int = Field(
-        20_000, ge=1, description="Maximum number of answers in the cache."
+        40_000, ge=1, description="Maximum number of answers in the cache."
     )
     query_cache_bytes: int = Field(
         64 * 1024 * 1024,

@@ -1,8 +1,9 @@
 """What a cache keeps: entries by key and by tag, bounded in number and in bytes; and its counts."""
 
+import sys
 from collections import OrderedDict
 from collections.abc import Collection, Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import Field
@@ -29,12 +30,24 @@ def changed_tags(child_id: str, parent_id: str) -> tuple[Tag, ...]:
 Key = Hashable
 V = TypeVar("V")
 
-ENTRY_BYTES = 2_500
-"""What an answer takes beside its body: its key with texts of the longest parameters, and its
+ENTRY_BYTES = 1_200
+"""What an answer takes beside its body and the texts of its key: the objects of both, and its
 places in the maps. tests/unit/query_service/test_cache_bytes.py measures it."""
 
 TAG_BYTES = 400
 """What each tag of an answer takes: its text, and the set of the answers that have it."""
+
+
+def text_bytes(key: Key) -> int:
+    """Bytes of the texts in a key of tuples and data classes."""
+    if isinstance(key, str):
+        return sys.getsizeof(key)
+    if isinstance(key, tuple):
+        return sum(map(text_bytes, key))
+    if is_dataclass(key):
+        return sum(text_bytes(getattr(key, one.name)) for one in fields(key))
+    return 0
+
 
 LARGEST_PART = 0.01
 """Of all bytes that one answer may take: so that no few of them take the room of all."""
@@ -42,7 +55,7 @@ LARGEST_PART = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[V]):
-    """`size`: of the value, in bytes."""
+    """`size`: of the value and of the texts of its key, in bytes."""
 
     value: V
     tags: frozenset[Tag]

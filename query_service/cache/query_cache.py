@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Generic
 
-from query_service.cache.entries import CacheStatistics, Entry, KeptAnswers, Key, Tag, V
+from query_service.cache.entries import CacheStatistics, Entry, KeptAnswers, Key, Tag, V, text_bytes
 from query_service.cache.second_tier import Loaded, SecondTier
 
 DEFAULT_BYTES = 64 * 1024 * 1024
@@ -199,9 +199,10 @@ class QueryCache(Generic[V]):
         life = min(ttl, loaded.ttl, math.inf if self._keeping else self._unwatched_seconds)
         if life > 0 and not flight.stale and seen:
             expires_at = self._clock() + life
+            size = loaded.size + text_bytes(flight.key)
             self._keep(
                 flight.key,
-                Entry(loaded.value, tags, flight.asked_at, expires_at, loaded.version, loaded.size),
+                Entry(loaded.value, tags, flight.asked_at, expires_at, loaded.version, size),
             )
             if self.second is not None and self._keeping and not found:
                 self.second.keep(flight.key, loaded, tags, life)

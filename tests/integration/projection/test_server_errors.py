@@ -9,7 +9,7 @@ import bson
 import pytest
 import pytest_asyncio
 
-from projection_worker.consuming.projector_service import PASSING
+from projection_worker.consuming.persistence import PASSING
 from projection_worker.projecting.projector import Projected
 from projection_worker.projecting.read_model_store import ReadModelStore
 from projection_worker.projecting.unstorable import UnstorableDocument

@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -12,10 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query_service.cache.entries import ENTRY_BYTES, TAG_BYTES, child_tag
+from query_service.cache.entries import ENTRY_BYTES, TAG_BYTES, child_tag, text_bytes
 from query_service.cache.query_cache import QueryCache
 from query_service.cache.second_tier import Loaded
+from query_service.queries.get_child_profile import GetChildProfile
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
+from query_service.queries.query import Query
+from query_service.queries.search_children import SearchChildren
 from tests.support.query_side import OFFICER, QuerySide
 from tests.support.read_model_builders import NOON, sealed, violation
 
@@ -85,7 +89,7 @@ async def test_bytes_are_given_back_however_an_answer_leaves(cache: QueryCache[s
 async def test_tags_weigh_too(cache: QueryCache[str]):
     tags = frozenset(child_tag(str(number)) for number in range(10))
     await keep(cache, "key", 100, tags)
-    assert cache.statistics().bytes == 100 + ENTRY_BYTES + 10 * TAG_BYTES
+    assert cache.statistics().bytes == 100 + text_bytes("key") + ENTRY_BYTES + 10 * TAG_BYTES
 
 
 async def test_a_load_that_misses_very_many_changes_is_not_kept(cache: QueryCache[str]):
@@ -125,17 +129,37 @@ async def test_many_periods_of_a_child_of_many_violations_stay_within_the_bytes(
     assert statistics.size > 50
 
 
-async def test_what_an_answer_takes_beside_its_body_is_not_more_than_it_is_counted_for():
+LENA = "0192f0c1-7d3e-7a44-9c1b-4f0e6a2b8c11"
+ASKED: dict[str, Callable[[int], Query]] = {
+    "short texts": lambda n: GetChildSafetyReport(LENA, NOON - timedelta(minutes=n)),
+    "profiles": lambda n: GetChildProfile(f"{LENA[:-4]}{n:04}"),
+    "the longest search": lambda n: SearchChildren(
+        name=f"{n:04} " + "ü" * 95,
+        age_min=3,
+        age_max=12,
+        parent_id=f"{n:04}" + "p" * 60,
+        violations="open",
+        cursor=None,
+    ),
+}
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+async def test_what_an_answer_takes_beside_its_body_is_not_more_than_it_is_counted_for(
+    asked: Callable[[int], Query],
+):
     # given
     side = QuerySide(cache_bytes=64 * MEBIBYTE)
-    await side.child("lena")
-    await side.ask(GetChildSafetyReport("lena", limit=1))
+    for n in range(301):
+        await side.child(f"{LENA[:-4]}{n:04}", parent_id=f"parent-{n:04}")
+    await side.child(LENA)
+    await side.ask(asked(0))
     bodies_before = side.cache.statistics().bytes
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     # when 300 answers are kept
-    for minute in range(300):
-        await side.ask(GetChildSafetyReport("lena", NOON - timedelta(minutes=minute)))
+    for n in range(1, 301):
+        await side.ask(asked(n))
     # then
     taken = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
