@@ -90,7 +90,7 @@ class ProjectorService(Service):
     async def _project(self) -> None:
         await self._wait_for_a_generation()
         await self._persistence.until_done(self._reapply_erasures)
-        self._consumer.subscribe([CHILD_EVENTS.name], listener=FinishBatchFirst(self._finished))
+        self._consumer.subscribe([CHILD_EVENTS.name], listener=FinishBatchFirst(self.finished))
         self.add_future(self._fetch())
         while not self.should_stop:
             async with self._batch_under_way:
@@ -110,7 +110,7 @@ class ProjectorService(Service):
                 room = self._fetched.room
                 self._fetched.add(await self._polling.fetch(self._consumer, room))
 
-    async def _finished(self, revoked: Collection[TopicPartition]) -> None:
+    async def finished(self, revoked: Collection[TopicPartition]) -> None:
         """Nothing of these partitions is under way or to come."""
         self._fetched.revoked(revoked)
         async with self._batch_under_way:

@@ -12,7 +12,7 @@ from tests.support.short_ways import ProjectingWorker, Way, walked
 # whoever may be one
 REGISTRATION_FILES = 39
 QUERY_FILES = 24
-RECORD_FILES = 22
+RECORD_FILES = 24
 AROUND_A_ROUTE = ["Edge"]
 AROUND_A_HANDLER = ["Pipeline"]
 

@@ -165,4 +165,4 @@ class ProjectingWorker:
     async def carry_out(self, record: Any) -> None:
         """Project the record and commit its offset."""
         await self._service.carry_out({PLACE: [record]})
-        await self._service.finished()
+        await self._service.finished(())

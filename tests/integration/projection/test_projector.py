@@ -221,7 +221,10 @@ async def test_a_zombies_late_write_is_discarded(side: ProjectionSide) -> None:
     store = ReadModelStore(side.mongo, side.database, GENERATION)
 
     with pytest.raises(StaleBatch):
-        await store.write([FoldedChild(zombie_saw, view, "zombie")])  # type: ignore[arg-type]
+        await store.write(
+            [FoldedChild(zombie_saw, view, "zombie")],  # type: ignore[arg-type]
+            await store.cutoff(),
+        )
 
     assert (await side.child(MIA))["age"] == 9
     assert "zombie" not in await side.documents(Model.SYSTEM)
