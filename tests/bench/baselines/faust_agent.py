@@ -10,7 +10,7 @@ that arrive twice or not at all are folded as they come.
 
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import faust
@@ -66,13 +66,13 @@ async def project(collection: Any, events: Iterable[EventT[bytes]]) -> None:
     await collection.bulk_write(writes, ordered=False)
 
 
-def build(topic: str, group: str) -> faust.App:
+def build(topic: str, group: str, scratch: str) -> faust.App:
     mongo: Any = AsyncIOMotorClient(ReadStoreSettings().read_mongo_url)
     app = faust.App(
         group,
         broker=f"kafka://{KafkaSettings().kafka_bootstrap}",
         store="memory://",
-        datadir=mkdtemp(prefix="teddy-bench-faust-"),
+        datadir=scratch,
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,
@@ -90,7 +90,8 @@ def build(topic: str, group: str) -> faust.App:
 
 
 if __name__ == "__main__":
-    app = build(*sys.argv[1:3])
-    faust.Worker(
-        app, loglevel="error", quiet=True, redirect_stdouts=False
-    ).execute_from_commandline()
+    with TemporaryDirectory(prefix="teddy-bench-faust-") as scratch:
+        app = build(sys.argv[1], sys.argv[2], scratch)
+        faust.Worker(
+            app, loglevel="error", quiet=True, redirect_stdouts=False
+        ).execute_from_commandline()
