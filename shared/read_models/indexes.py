@@ -18,10 +18,13 @@ BY_AGE: Key = [("age", 1), *_STATUSES, *NEWEST_FIRST]
 """One order of the children for each combination of the values before it: a search names some
 combinations, and MongoDB merges their orders (query_service/read_store/searching.py)."""
 
-BY_OPEN: Key = [*NEWEST_FIRST, *_STATUSES, ("age", 1)]
 OPEN: Document = {"open_violations_count": {"$gt": 0}}
-"""Of the few children that have open violations, in the order of the list; the other conditions are
-met by the index."""
+OPEN_BY_STATUS: Key = [*_STATUSES, *NEWEST_FIRST, ("age", 1)]
+OPEN_BY_AGE: Key = [*_STATUSES, ("age", 1), *NEWEST_FIRST]
+OPEN_BY_NAME: Key = [("name_tokens", 1), *_STATUSES, *NEWEST_FIRST]
+OPEN_BY_NAME_AND_AGE: Key = [("name_tokens", 1), *_STATUSES, ("age", 1), *NEWEST_FIRST]
+"""The same orders of the few children that have open violations, and of those with each word. No
+two indexes of a collection have the same key: a search names its index by that."""
 
 _COUNTED = [("severity", 1), ("outcome", 1), ("alerted", 1), ("type", 1)]
 """All that is counted of violations: whoever counts a child's reads no document, however long the
@@ -56,7 +59,10 @@ INDEXES: dict[Model, list[Key]] = {
 }
 
 FORMER: dict[Model, list[Key]] = {
-    Model.CHILDREN: [[(field, 1), *NEWEST_FIRST] for field, _ in _STATUSES],
+    Model.CHILDREN: [
+        *([(field, 1), *NEWEST_FIRST] for field, _ in _STATUSES),
+        [*NEWEST_FIRST, *_STATUSES, ("age", 1)],
+    ],
 }
 """Of earlier releases: no query uses them."""
 
@@ -64,7 +70,10 @@ _FEW_HAVE = {Model.ALERTS: "awaits_live"}
 """Fields that hardly any document has, by which those are found that do."""
 
 _FEW_MEET: list[tuple[Model, Key, Document]] = [
-    (Model.CHILDREN, BY_OPEN, OPEN),
+    (Model.CHILDREN, OPEN_BY_STATUS, OPEN),
+    (Model.CHILDREN, OPEN_BY_AGE, OPEN),
+    (Model.CHILDREN, OPEN_BY_NAME, OPEN),
+    (Model.CHILDREN, OPEN_BY_NAME_AND_AGE, OPEN),
     (Model.CONVERSATIONS, [("child_id", 1), ("started_at", 1)], {"ended_at": None}),
     (Model.VIOLATIONS, BY_ASSIGNEE, {"assignee": {"$gt": ""}}),
     (Model.VIOLATIONS, BY_RESOLUTION, {"resolved_at": {"$gt": datetime(1970, 1, 1, tzinfo=UTC)}}),
