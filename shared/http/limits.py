@@ -6,6 +6,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Mapping
+from functools import cache, lru_cache
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
@@ -72,11 +73,16 @@ class Standing(NamedTuple):
     @property
     def lines(self) -> tuple[tuple[bytes, bytes], ...]:
         """The headers of the answer that say it."""
-        name, left = self.rate.value.encode(), max(0, self.remaining)
-        return (
-            (b"ratelimit-policy", b'"%b";q=%d;w=%d' % (name, self.limit, self.window_seconds)),
-            (b"ratelimit", b'"%b";r=%d;t=%d' % (name, left, self.reset_seconds)),
-        )
+        name, policy = _policy_line(self.rate, self.limit, self.window_seconds)
+        left = b'"%b";r=%d;t=%d' % (name, max(0, self.remaining), self.reset_seconds)
+        return (b"ratelimit-policy", policy), (b"ratelimit", left)
+
+
+@cache
+def _policy_line(rate: RateClass, limit: int, window_seconds: int) -> tuple[bytes, bytes]:
+    """The name of the policy, and what its header says."""
+    name = rate.value.encode()
+    return name, b'"%b";q=%d;w=%d' % (name, limit, window_seconds)
 
 
 class Counters(Protocol):
@@ -84,6 +90,10 @@ class Counters(Protocol):
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Add to the counter of `key`, made with a life of `expiry` seconds; its value after."""
+
+
+REMEMBERED_KEYS = 10_000
+"""Of counters: one subject sends many requests in a window."""
 
 
 class RateLimits:
@@ -109,6 +119,7 @@ class RateLimits:
         self._counters = counters
         self._now = now
         self._secret = hashlib.blake2b(secret, person=b"rate limits").digest()
+        self._key_of = lru_cache(REMEMBERED_KEYS)(self._new_key_of)
 
     async def spend(self, principal: Principal, rate: RateClass, times: int = 1) -> Standing:
         policy = self._policies[rate]
@@ -120,15 +131,10 @@ class RateLimits:
         if times > 1 and count > policy.amount:
             # nothing of it is done: what is left is for others
             count = times + await self._counters.incr(key, seconds, -times)
-        return Standing(
-            rate=rate,
-            limit=policy.amount,
-            window_seconds=seconds,
-            remaining=policy.amount - count,
-            reset_seconds=max(1, math.ceil((window + 1) * seconds - now)),
-        )
+        reset = max(1, math.ceil((window + 1) * seconds - now))
+        return Standing(rate, policy.amount, seconds, policy.amount - count, reset)
 
-    def _key_of(self, principal: Principal, rate: RateClass, window: int) -> str:
+    def _new_key_of(self, principal: Principal, rate: RateClass, window: int) -> str:
         """Another one in each window: a storage that is written to disk ties nothing together."""
         counted = f"{rate.value}/{window}/{principal.role.value}/{principal.subject}".encode()
         return hashlib.blake2b(counted, digest_size=16, key=self._secret).hexdigest()
