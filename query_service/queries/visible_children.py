@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import structlog
 
@@ -35,8 +35,7 @@ class ParentNotFound(Exception):
     """The caller may not see this parent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """What a caller may see: part of every cache key, and a condition of every search.
 
     The view of one person or device. Two people never share one, not even with equal rights:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 MAX_SUBJECT_CHARACTERS = 128
 SUBJECT = rf"[!-.0-\[\]-~]{{1,{MAX_SUBJECT_CHARACTERS}}}"
@@ -44,8 +45,7 @@ class Role(StrEnum):
 UNNAMED_BEAR = "bear"
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """The subject and role of a verified token. For a parent the subject is the parent id, for a
     device the bear's device id. Whose child it is comes from the data, never from the token.
     `alias`: a bear's other name, see Pseudonyms."""

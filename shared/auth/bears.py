@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from dataclasses import replace
 
 from shared.auth.access import Principal, Role
 
@@ -50,7 +49,7 @@ class Pseudonyms:
         """The same principal; a bear with its pseudonym."""
         if principal.role is not Role.DEVICE:
             return principal
-        return replace(principal, alias=_name(principal.subject, self._key, PSEUDONYM_BYTES))
+        return principal._replace(alias=_name(principal.subject, self._key, PSEUDONYM_BYTES))
 
 
 def older_alias(index_key: bytes, device_id: str) -> str:

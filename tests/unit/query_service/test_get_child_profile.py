@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -122,4 +121,4 @@ async def test_two_with_the_same_name_but_other_roles_share_no_answer(side: Quer
     await side.ask(GetChildProfile("lena"), ADMIN)
     # when / then somebody else's parent with the admin's subject asks
     with pytest.raises(ChildNotFound):
-        await side.ask(GetChildProfile("lena"), replace(parent("x"), subject=ADMIN.subject))
+        await side.ask(GetChildProfile("lena"), parent("x")._replace(subject=ADMIN.subject))

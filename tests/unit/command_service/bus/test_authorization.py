@@ -77,7 +77,7 @@ async def test_a_parent_registers_own_children_only():
 
 async def test_a_bear_speaks_for_its_own_child_only():
     side = await CommandSide().given(REGISTER)
-    other_bear = replace(BEAR, subject="bear-device-2")
+    other_bear = BEAR._replace(subject="bear-device-2")
     with pytest.raises(ChildNotFound):
         await side.do(START, other_bear)
     await side.do(START, BEAR)
@@ -112,7 +112,7 @@ async def test_a_bear_that_was_exchanged_does_nothing_more():
     # when, then
     with pytest.raises(ChildNotFound):
         await here.do(START, BEAR)
-    assert (await here.do(START, replace(BEAR, subject="bear-device-2"))).version == BORN + 2
+    assert (await here.do(START, BEAR._replace(subject="bear-device-2"))).version == BORN + 2
 
 
 @pytest.mark.parametrize("relation", [Relation.NUMBERS, Relation.NONE])

@@ -43,7 +43,7 @@ async def is_accepted(side: CommandSide, child_id: str, device_id: str) -> bool:
     """Whether the bear may report about the child."""
     report = replace(REPORT, child_id=child_id, violation_id=str(UUID(int=7)))
     try:
-        await side.do(report, replace(BEAR, subject=device_id))
+        await side.do(report, BEAR._replace(subject=device_id))
     except ChildNotFound:
         return False
     return True
@@ -252,5 +252,5 @@ async def test_conversations_are_the_new_device_s():
     side = await CommandSide().given(REGISTER, update(device_id="bear-device-2"))
     with pytest.raises(ChildNotFound):
         await side.do(START, BEAR)
-    started = await side.do(START, replace(BEAR, subject="bear-device-2"))
+    started = await side.do(START, BEAR._replace(subject="bear-device-2"))
     assert started.events == ("ConversationStarted",)
