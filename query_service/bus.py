@@ -17,6 +17,7 @@ from query_service.metrics import QueryMetrics
 from query_service.queries.query import Answer, CachedQueryHandler, Query, QueryHandler
 from query_service.queries.visible_children import Scope
 from query_service.read_store.port import ReadStoreUnavailable
+from shared.audit.record import children_of
 from shared.auth.access import ACCESS, Principal, Relation, Role, Rule, rule_of
 from shared.keyring.keyring import Keyring
 
@@ -24,8 +25,9 @@ from shared.keyring.keyring import Keyring
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """An answer as it is sent and kept: its JSON and a strong validator of it. `children`: whose
-    data it holds. `as_of`: all that was stored until then is in it; None while nobody knows.
-    `read_at`: when it was begun to be read, by the cache's clock."""
+    data it holds; `on_record`: the same, as the audit trail names them. `as_of`: all that was
+    stored until then is in it; None while nobody knows. `read_at`: when it was begun to be read, by
+    the cache's clock."""
 
     body: bytes
     etag: str
@@ -33,6 +35,10 @@ class Rendered:
     children: tuple[str, ...] = ()
     as_of: datetime | None = None
     read_at: float = 0.0
+    on_record: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "on_record", children_of(self.children))
 
 
 class Detail(StrEnum):

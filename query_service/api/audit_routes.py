@@ -19,7 +19,7 @@ from query_service.api.sql import JSON, pieces, while_connected
 from query_service.queries.answers import AnswerModel, Instant
 from query_service.queries.get_child_audit_records import ChildAuditRecords, GetChildAuditRecords
 from query_service.queries.visible_children import Scope
-from shared.audit.record import audit_as
+from shared.audit.record import audit_as, children_of
 from shared.http.problems import problem_responses
 from shared.http.request_checks import ChildId, StrictRoute, ViolationId
 from shared.http.request_context import correlation_id_of
@@ -96,7 +96,7 @@ async def export_evidence(
     with made.slot() as slot:
         await made.put_on_record(asker, child_id, correlation_id_of(request))
         file = await while_connected(request, made.file(child_id, violation_id))
-        audit_as(OPERATION, [child_id])
+        audit_as(OPERATION, children_of([child_id]))
         headers = {
             "Content-Length": str(len(file)),
             "Content-Disposition": f'attachment; filename="evidence-{violation_id}.json"',

@@ -213,7 +213,7 @@ async def follow_family(request: Request, parent_id: ParentId) -> EventStream:
         raise ParentNotFound
     with edge.streams.slot_for(asker) as slot:
         family = await edge.bus.ask(GetChildrenByParent(parent_id, MOST_ITEMS), asker)
-        audit_as("FollowFamily", family.rendered.children)
+        audit_as("FollowFamily", family.rendered.on_record)
         return EventStream(edge.streams.follow(parent_id, request.state.grant), slot.pop_all())
 
 

@@ -150,13 +150,13 @@ def record_of(
     )
 
 
-def audit_as(operation: str, children: Iterable[str], tables: Iterable[str] = ()) -> None:
-    """What the request under way has read, and whose data its answer holds; or the tables, where it
-    is nobody's."""
+def audit_as(operation: str, children: tuple[str, ...], tables: tuple[str, ...] = ()) -> None:
+    """What the request under way has read, and whose data its answer holds, as `children_of` gives
+    them; or the tables, where it is nobody's."""
     request = under_way.get()
     if request is not None:
-        request.operation, request.children = operation, children_of(children)
-        request.shows, request.tables = True, tuple(tables)
+        request.operation, request.children = operation, children
+        request.shows, request.tables = True, tables
 
 
 class AuditUnavailable(StoreUnavailable):

@@ -96,7 +96,7 @@ class Requests:
 
     def refusal(self, scope: Scope, address: str) -> Problem | None:
         """Why a request from this address is not let in; None where it may be."""
-        if is_stopping(scope["app"]):
+        if scope["app"].state["stopping"]:
             return self.refused("stopping", SHUTTING_DOWN)
         if self.of_address.is_full(address):
             slow_down(scope)
