@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field
@@ -194,29 +195,32 @@ class QueryBus:
         return {"status": "up" if self._handlers else "down", "handlers": len(self._handlers)}
 
     async def _answer(self, query: Query, scope: Scope, read_after: float | None) -> QueryResult:
-        async def load() -> Loaded[Rendered]:
-            read_at = self.cache.now()
-            # before the answer is read: it shows all of that at least
-            as_of = None if type(query) in self._apart else await self.as_of()
-            answer = await self._handlers[type(query)].handle(query, scope)
-            as_of = answer.as_of if answer.from_snapshot else as_of
-            rendered = replace(_render(answer), as_of=as_of, read_at=read_at)
-            shown = frozenset(map(child_tag, rendered.children))
-            tags = answer.mentions | shown
-            return Loaded(rendered, tags, answer.version, len(rendered.body), life_of(answer))
-
         cached = self._cached.get(type(query))
         if cached is None:
-            return QueryResult((await load()).value, cached=False, detail=self._feed_detail())
+            loaded = await self._load(query, scope)
+            return QueryResult(loaded.value, cached=False, detail=self._feed_detail())
         # who is asking is part of every key, added here so that no handler can forget it
         key = (scope, type(query), cached.cache_key(query))
-        tags = cached.tags(query)
-        rendered, hit = await self.cache.get_or_load(key, cached.ttl, tags, load, read_after)
+        rendered, hit = self.cache.find(key, read_after), True
+        if rendered is None:
+            tags, load = cached.tags(query), partial(self._load, query, scope)
+            rendered, hit = await self.cache.get_or_load(key, cached.ttl, tags, load, read_after)
         detail = self._feed_detail()
         if hit and self.outage and await self.outage.is_stale(rendered.children, scope):
             detail = Detail.READ_STORE_DOWN
         age = max(0.0, self.cache.now() - rendered.read_at)
         return QueryResult(rendered, hit, age, detail)
+
+    async def _load(self, query: Query, scope: Scope) -> Loaded[Rendered]:
+        read_at = self.cache.now()
+        # before the answer is read: it shows all of that at least
+        as_of = None if type(query) in self._apart else await self.as_of()
+        answer = await self._handlers[type(query)].handle(query, scope)
+        as_of = answer.as_of if answer.from_snapshot else as_of
+        rendered = replace(_render(answer), as_of=as_of, read_at=read_at)
+        shown = frozenset(map(child_tag, rendered.children))
+        tags = answer.mentions | shown
+        return Loaded(rendered, tags, answer.version, len(rendered.body), life_of(answer))
 
     def _feed_detail(self) -> Detail | None:
         return None if self.cache.keeping else Detail.CHANGE_FEED_DOWN

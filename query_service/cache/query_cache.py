@@ -71,6 +71,15 @@ class QueryCache(Generic[V]):
         self._keeping = False
         self._counts = _Counts()
 
+    def find(self, key: Key, read_after: float | None = None) -> V | None:
+        """The value, a hit; None where it has to be loaded. `read_after` as in `get_or_load`."""
+        entry = self._fresh(key)
+        if entry is None or not _is_after(entry.asked_at, read_after):
+            return None
+        self._counts.hits += 1
+        self._kept.use(key)
+        return entry.value
+
     async def get_or_load(
         self,
         key: Key,
@@ -83,11 +92,9 @@ class QueryCache(Generic[V]):
         everyone's who waited, and is not kept. With `read_after` (of the same clock), only what
         was read from the store after that moment is given: by this process, for its clock is no
         other's."""
-        entry = self._fresh(key)
-        if entry is not None and _is_after(entry.asked_at, read_after):
-            self._counts.hits += 1
-            self._kept.use(key)
-            return entry.value, True
+        kept = self.find(key, read_after)
+        if kept is not None:
+            return kept, True
         self._counts.misses += 1
         flight = self._flights.get(key)
         if flight is not None and _is_after(flight.asked_at, read_after):
