@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from fastapi import FastAPI, Request, Response
@@ -39,12 +40,19 @@ class Target:
     names: tuple[str, ...]
 
 
+Found = tuple[Target, tuple[tuple[str, str], ...]]
+"""With the parameters by name."""
+
+REMEMBERED_PATHS = 4_096
+
+
 class DirectRoutes:
     """The direct routes of `app` by method and path. What is not found here, the router knows:
     other routes, and what to answer where there is none."""
 
     def __init__(self, app: FastAPI) -> None:
         self._targets: dict[tuple[str, int], dict[Places, dict[str, Target]]] = {}
+        self._found = lru_cache(REMEMBERED_PATHS)(self._look)
         for each in iter_route_contexts(app.routes):
             route = each.original_route
             if isinstance(route, DirectRoute) and each.path is not None:
@@ -62,17 +70,21 @@ class DirectRoutes:
     def find(self, scope: Scope) -> Target | None:
         """The route of this request, with its parameters in `scope` as the router puts them there;
         None where there is no direct one."""
-        segments: list[str] = scope["path"].split("/")
-        for places, targets in self._targets.get((scope["method"], len(segments)), {}).items():
+        found = self._found(scope["method"], scope["path"])
+        if found is None:
+            return None
+        target, parameters = found
+        scope["route"], scope["endpoint"] = target.route, target.route.endpoint
+        scope["path_params"] = dict(parameters)
+        return target
+
+    def _look(self, method: str, path: str) -> Found | None:
+        segments = path.split("/")
+        for places, targets in self._targets.get((method, len(segments)), {}).items():
             target = targets.get(_shape(segments, places))
-            if target is None:
-                continue
             values = [segments[at] for at in places]
-            if not all(values):
-                continue
-            scope["route"], scope["endpoint"] = target.route, target.route.endpoint
-            scope["path_params"] = dict(zip(target.names, values, strict=True))
-            return target
+            if target is not None and all(values):
+                return target, tuple(zip(target.names, values, strict=True))
         return None
 
 
