@@ -13,8 +13,8 @@ NewId = Callable[[], str]
 
 
 def utc_now() -> datetime:
-    now = datetime.now(UTC)  # noqa: TID251 - the composition roots' clock
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    milliseconds = time.time_ns() // 1_000_000
+    return datetime.fromtimestamp(milliseconds / 1_000, UTC)
 
 
 def new_id() -> str:

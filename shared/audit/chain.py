@@ -15,6 +15,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from shared.audit.record import AuditRecord, Record, line_of, read_line
@@ -80,7 +82,7 @@ def seal_block(segment: str, tail: Tail, records: Sequence[AuditRecord]) -> Bloc
         segment=segment,
         first=first,
         lines=lines,
-        digests=tuple(digest_of(line) for line in lines),
+        digests=tuple(map(digest_of, lines)),
         previous_hash=tail.hash,
         hash="",
     )
@@ -106,16 +108,15 @@ def times_of(records: Sequence[Record]) -> tuple[datetime, datetime]:
 def fields_of(block: Block, records: Sequence[Record]) -> dict[str, Any]:
     """What stands beside the block's lines; `records` are what they say, at least one."""
     since, until = times_of(records)
-    children = (child for record in records for child in record["children"])
     return {
         "segment": block.segment,
         "first": block.first,
         "last": block.last,
         "since": since,
         "until": until,
-        "children": list(dict.fromkeys(children)),
-        "subjects": list(dict.fromkeys(record["subject"] for record in records)),
-        "operations": list(dict.fromkeys(record["operation"] for record in records)),
+        "children": list(dict.fromkeys(chain.from_iterable(map(itemgetter("children"), records)))),
+        "subjects": list(dict.fromkeys(map(itemgetter("subject"), records))),
+        "operations": list(dict.fromkeys(map(itemgetter("operation"), records))),
     }
 
 

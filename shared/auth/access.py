@@ -99,7 +99,7 @@ class Rule:
     admin: Relation = Relation.ALL
 
     def of(self, role: Role) -> Relation:
-        relation: Relation = getattr(self, role.value)
+        relation: Relation = getattr(self, role)
         return relation
 
 

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -120,7 +120,7 @@ class TokenVerifier:
         """Whether it still does. Raises KeysUnavailable."""
         key = (await self._keys.current()).get(verified.key_id)
         same_key = key is not None and key.fingerprint == verified.fingerprint
-        return same_key and self.seconds_left(verified) > 0
+        return same_key and verified.until > self._now()
 
     def seconds_left(self, verified: Verified) -> float:
         """Until the token expires."""
@@ -162,8 +162,7 @@ class TokenVerifier:
         return claims
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """What the token of one request opens, for as long as that lasts."""
 
     verifier: TokenVerifier

@@ -20,7 +20,7 @@ from shared.http.admission import Admitted, slow_down
 from shared.http.limits import Standing
 from shared.http.problems import Problem
 from shared.http.recent_requests import RecentRequests
-from shared.http.request_context import CORRELATION
+from shared.http.request_context import CORRELATION, header_values
 
 AUDIT_UNAVAILABLE = Problem(
     503,
@@ -67,7 +67,7 @@ class Records:
 
     async def record(self, known: AuditedRequest, scope: Scope, status: int | None) -> None:
         """`status`: of the answer; None where there is none. Raises AuditUnavailable."""
-        if known.recorded or not any(name == b"authorization" for name, _ in scope["headers"]):
+        if known.recorded or not _brought_token(scope):
             return
         known.recorded = True
         entry = self._entry(known, scope, status)
@@ -83,7 +83,7 @@ class Records:
         return AuditRecord(
             at=self._clock(),
             subject=principal.on_record if principal else "",
-            role=principal.role.value if principal else "",
+            role=principal.role if principal else "",
             operation=_operation(known, scope) or "UnknownRoute",
             outcome=_outcome(scope, status),
             address=known.address,
@@ -92,6 +92,10 @@ class Records:
             or children_of([str(scope.get("path_params", {}).get("child_id", ""))]),
             tables=known.tables,
         )
+
+
+def _brought_token(scope: Scope) -> bool:
+    return "principal" in scope["state"] or bool(header_values(scope, b"authorization"))
 
 
 _operation_of_route = cache(operation_of)
