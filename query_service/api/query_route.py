@@ -162,20 +162,18 @@ class QueryRoute(DirectRoute):
 
 async def result_of(request: Request, query: Query) -> QueryResult:
     """What the bus answers, on record. Raises what the bus raises, and ReadModelLate."""
-    read_after = await _read_after(request)
+    sent = header_values(request.scope, _TOKEN)
+    read_after = await _read_after(request, sent[0]) if sent else None
     result = await edge_of(request).bus.ask(query, principal_of(request), read_after)
     audit_as(type(query).__name__, result.rendered.on_record)
     return result
 
 
-async def _read_after(request: Request) -> float | None:
-    """The moment from which reads see the caller's own writes; None without a token."""
-    sent = header_values(request.scope, _TOKEN)
-    if not sent:
-        return None
+async def _read_after(request: Request, sent: str) -> float:
+    """The moment from which reads see what the consistency token `sent` stands for."""
     edge = edge_of(request)
     try:
-        token = edge.tokens.read(sent[0])
+        token = edge.tokens.read(sent)
     except SignatureRefused:
         reason = "not a token of this system; send it unchanged or leave it out"
         raise RequestRefused(TOKEN_HEADER, reason) from None

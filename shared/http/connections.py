@@ -117,8 +117,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return False
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
-        head = [b"%b: %b\r\n" % line for line in (*cycle.default_headers, *lines)]
-        self.transport.write(b"".join((STATUS_LINE[status], *head, b"\r\n", body)))
+        head = b"\r\n".join(map(b": ".join, (*cycle.default_headers, *lines)))
+        self.transport.write(b"".join((STATUS_LINE[status], head, b"\r\n\r\n", body)))
         cycle.message_event.set()
         cycle.on_response()
         return True

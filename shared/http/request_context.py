@@ -65,10 +65,10 @@ def with_callers_address(scope: Scope, trusted: Sequence[Network]) -> Scope:
     else. Each proxy appends the address that it was called from, so the list is read from its end,
     up to the first address that is no trusted proxy; what stands before that, anybody wrote."""
     peer = scope.get("client")
-    forwarded = [value for name, value in scope["headers"] if name == FORWARDED_FOR]
+    forwarded = header_values(scope, FORWARDED_FOR)
     if not peer or not forwarded or not is_within(address_of(peer[0]), trusted):
         return scope
-    caller = caller_of(b",".join(forwarded).decode("latin-1"), trusted)
+    caller = caller_of(",".join(forwarded), trusted)
     return {**scope, "client": (caller or peer[0], 0)}
 
 
@@ -122,7 +122,11 @@ ANSWERED: dict[str, Any] = {
 
 def header_values(scope: Scope, name: bytes) -> list[str]:
     """Of every header called `name`, in lower case; without an object for the rest of them."""
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+    values = []
+    for key, value in scope["headers"]:  # there is usually none, and a comprehension is a call
+        if key == name:
+            values.append(value.decode("latin-1"))
+    return values
 
 
 def correlate(scope: Scope, new_id: NewId) -> str:
