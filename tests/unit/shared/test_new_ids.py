@@ -1,5 +1,7 @@
 """Ids are random UUIDs."""
 
+import subprocess
+import sys
 from uuid import RFC_4122, UUID
 
 from shared.auth.access import is_uuid
@@ -22,3 +24,15 @@ def test_each_is_another_uuid_of_version_4():
 
 
 FIXED = {8, 13, 18, 23, 14, 19}
+
+
+def test_a_process_that_forks_shares_no_ids_with_its_child():
+    # given a process that has made one
+    forks = (
+        "import os, sys; from shared.clock import new_id; new_id(); child = os.fork();"
+        "sys.stdout.write(new_id() + '\\n'); sys.stdout.flush(); child and os.waitpid(child, 0)"
+    )
+    # when
+    made = subprocess.run([sys.executable, "-c", forks], capture_output=True, text=True, check=True)
+    # then
+    assert len(set(made.stdout.split())) == 2
