@@ -2,6 +2,7 @@
 requests are sent ahead of their answers."""
 
 import asyncio
+import math
 from typing import Any, ClassVar, cast
 
 import orjson
@@ -50,6 +51,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._head_due: asyncio.TimerHandle | None = None
+        self._idle_since = math.inf
         self._head_bytes = 0
         self._has_asked = False
         self._slowed = False
@@ -96,8 +98,37 @@ class BoundedProtocol(HttpToolsProtocol):
         self.scope["state"][SEND_WHOLE] = self._send_whole
         super().on_headers_complete()
 
+    def _unset_keepalive_if_required(self) -> None:
+        """Bytes came. The timer goes on: at its end it looks for how long none came."""
+        self._idle_since = math.inf
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left <= 0:
+            super().timeout_keep_alive_handler()
+        elif left < math.inf:  # else the answer under way sets it
+            self._await_next(left)
+
+    def _await_next(self, seconds: float) -> None:
+        handler = self.timeout_keep_alive_handler
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, handler)
+
+    def _next_request(self) -> None:
+        """As the base class's `on_response_complete`, which sets a timer for each answer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._await_next(self.timeout_keep_alive)
+
     def on_response_complete(self) -> None:
-        super().on_response_complete()
+        self._next_request()
         if self.cycle.response_complete:  # else the next request was sent ahead of this answer
             self.room.becomes_idle(self)
         if self._slowed:
@@ -126,6 +157,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_there()
         self.room.leave(self)
+        super()._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def admit(self) -> None:
