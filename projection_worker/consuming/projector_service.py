@@ -42,6 +42,9 @@ from shared.tasks import only_own_cancellation
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.5
+FETCH_SECONDS = 0.01
+"""Between two fetches beside a batch under way: hundreds of records a second would come one by one,
+and each fetch takes as long as some records."""
 
 
 class ProjectorService(Service):
@@ -109,6 +112,8 @@ class ProjectorService(Service):
             with only_own_cancellation():
                 room = self._fetched.room
                 self._fetched.add(await self._polling.fetch(self._consumer, room))
+            if self._batch_under_way.locked():
+                await self.sleep(FETCH_SECONDS)
 
     async def finished(self, revoked: Collection[TopicPartition]) -> None:
         """Nothing of these partitions is under way or to come."""
