@@ -115,10 +115,7 @@ def _of_query(query: bytes) -> Iterator[Problem]:
 
 
 def _of_headers(headers: list[tuple[bytes, bytes]]) -> Iterator[Problem]:
-    size = 0
-    for name, value in headers:
-        if name != b"authorization":
-            size += len(name) + len(value)
+    size = sum(len(name) + len(value) for name, value in headers if name != b"authorization")
     if len(headers) > MOST_HEADERS or size > MOST_HEADER_BYTES:
         yield _too_many_headers()
         return
