@@ -123,9 +123,10 @@ class FetchedRecords:
         """Another worker reads them."""
         for partition in partitions:
             self._parts.pop(partition, None)
+        self._changed.set()
 
     async def changed(self) -> None:
-        """Wait until some are added or taken."""
+        """Wait until some are added, taken or forgotten."""
         self._changed.clear()
         await self._changed.wait()
 

@@ -1,5 +1,5 @@
-"""What follows the projection of a batch, while the next batch is projected: its erasures are noted
-and its notices published, then its offsets are committed.
+"""What follows the projection of a batch, while the next batch is projected: its notices are
+published, then its offsets are committed.
 
 One batch is finished at a time, in the order of projection. Until its offsets are committed a batch
 may be read again, after a crash or by another worker: then the checkpoints skip its events, and its
@@ -19,7 +19,6 @@ from projection_worker.consuming.health import BROKER_SECONDS, WorkerWatch
 from projection_worker.consuming.kafka_clients import NoticePublisher
 from projection_worker.consuming.persistence import FIRST_PAUSE_SECONDS, Persistence
 from projection_worker.projecting.projector import Projected
-from projection_worker.projecting.removal import ErasedChildren
 from shared.fault_points import FaultPoint, reached
 from shared.tasks import only_own_cancellation, time_limit
 
@@ -45,13 +44,11 @@ class BatchFinisher:
         service: Service,
         consumer: AIOKafkaConsumer,
         publisher: NoticePublisher,
-        erased: ErasedChildren,
         watch: WorkerWatch,
     ) -> None:
         self._service = service
         self._consumer = consumer
         self._publisher = publisher
-        self._erased = erased
         self._watch = watch
         self._persistence = Persistence(service, watch)
         self._under_way: asyncio.Future[None] | None = None
@@ -70,8 +67,7 @@ class BatchFinisher:
             await asyncio.wait([self._under_way])
 
     async def publish(self, projected: Projected) -> None:
-        """Raises PyMongoError, StoreUnavailable, KafkaError: do it again then."""
-        await self._erased.note(projected.erasures)
+        """Raises KafkaError: do it again then."""
         reached(FaultPoint.WORKER_AFTER_COMMIT)
         await self._publisher.publish(projected)
         for dead_lettered in projected.dead_lettered:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -125,8 +125,8 @@ class WorkerWatch:
         if not self.failure.done():
             self.failure.set_exception(stalled)
 
-    async def measure(self, consumer: AIOKafkaConsumer, begun_at: Offsets) -> None:
-        """One look at everything. `begun_at`: where the batch under way began."""
+    async def measure(self, consumer: AIOKafkaConsumer, begun_at: Callable[[], Offsets]) -> None:
+        """One look at everything. `begun_at`: where what is under way begins."""
         await self._measure_kafka(consumer, begun_at)
         # a store that hangs must not keep anybody from seeing that there is no progress
         with contextlib.suppress(PyMongoError, TimeoutError):
@@ -140,7 +140,9 @@ class WorkerWatch:
         self.metrics.lag(self.lag)
         self.metrics.found(len(self.findings()), len(self.topics.findings))
 
-    async def _measure_kafka(self, consumer: AIOKafkaConsumer, begun_at: Offsets) -> None:
+    async def _measure_kafka(
+        self, consumer: AIOKafkaConsumer, begun_at: Callable[[], Offsets]
+    ) -> None:
         """A worker that fails for long ends itself, unless the broker is away for everybody."""
         try:
             try:
@@ -168,7 +170,9 @@ class WorkerWatch:
             log.warning("topic_lost_records", partitions=sorted(p.partition for p in lost))
             await consumer.seek_to_beginning(*lost)
 
-    async def _measure_once(self, consumer: AIOKafkaConsumer, begun_at: Offsets) -> None:
+    async def _measure_once(
+        self, consumer: AIOKafkaConsumer, begun_at: Callable[[], Offsets]
+    ) -> None:
         """Raises Stalled, KafkaError, IllegalStateError."""
         partitions = list(consumer.assignment())
         if not partitions:
@@ -177,7 +181,8 @@ class WorkerWatch:
         await self._begin_again(consumer, ends)
         fetched = {p: await consumer.position(p) for p in partitions}
         # what is fetched and not projected yet still waits
-        positions = {p: begun_at.get(p, fetched[p]) for p in partitions}
+        begun = begun_at()
+        positions = {p: begun.get(p, fetched[p]) for p in partitions}
         self._measured_at = time.monotonic()
         waiting = {one.partition: max(0, ends[one] - positions[one]) for one in partitions}
         self.lag.partitions = waiting

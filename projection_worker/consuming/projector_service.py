@@ -7,6 +7,7 @@ the read models and its notices are acknowledged."""
 import asyncio
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -24,7 +25,7 @@ from projection_worker.consuming.kafka_clients import (
 from projection_worker.consuming.persistence import Persistence
 from projection_worker.projecting.generations import KeptGenerations
 from projection_worker.projecting.projector import Projected
-from projection_worker.projecting.removal import ErasedChildren
+from projection_worker.projecting.removal import ErasedChildren, Erasure
 from projection_worker.projections import registry
 from projection_worker.records import (
     Batch,
@@ -72,7 +73,7 @@ class ProjectorService(Service):
         self._waiting = WaitingRecords()
         self._persistence = Persistence(self, watch)
         self._consumer = events_consumer(settings)
-        self._finisher = BatchFinisher(self, self._consumer, publisher, erased, watch)
+        self._finisher = BatchFinisher(self, self._consumer, publisher, watch)
 
     async def on_start(self) -> None:
         await self._publisher.start()
@@ -81,7 +82,7 @@ class ProjectorService(Service):
     async def on_stop(self) -> None:
         async with self._batch_under_way:
             await self._finisher.finished()
-            await self._consumer.stop()
+        await self._consumer.stop()  # a rebalance that it waits for takes the lock
         await self._publisher.stop()
 
     async def crash(self, reason: BaseException) -> None:
@@ -121,6 +122,7 @@ class ProjectorService(Service):
         async with self._batch_under_way:
             await self._finisher.finished()
             self._waiting.revoked(revoked)
+            self._begins = self._waiting.begins()
 
     async def _wait_for_a_generation(self) -> None:
         """A worker of new projections consumes nothing before a rebuild has begun its generation:
@@ -139,9 +141,11 @@ class ProjectorService(Service):
     @Service.task
     async def _measure(self) -> None:
         while not self.should_stop:
-            under_way = earliest(self._fetched.begins(), self._begins, self._finisher.begins)
-            await self._watch.measure(self._consumer, under_way)
+            await self._watch.measure(self._consumer, self._under_way)
             await self.sleep(MEASURE_SECONDS)
+
+    def _under_way(self) -> Offsets:
+        return earliest(self._fetched.begins(), self._begins, self._finisher.begins)
 
     @Service.task
     async def _watch_topics(self) -> None:
@@ -163,6 +167,8 @@ class ProjectorService(Service):
         if projected is None:
             return
         self._progressed(batch, projected)
+        for erasure in projected.erasures:
+            await self._note(erasure)
         await self._finisher.begin(
             ProjectedBatch(projected, started, self._begins, self._waiting.offsets())
         )
@@ -175,8 +181,21 @@ class ProjectorService(Service):
         if batch:
             self._watch.lag.projected(max(records[-1].timestamp for records in batch.values()))
 
+    async def _note(self, erasure: Erasure) -> None:
+        """What was removed adds up on record: only the first try says it."""
+        left = erasure
+
+        async def note() -> None:
+            nonlocal left
+            now, left = left, replace(left, removed=0)
+            await self._erased.note([now])
+
+        await self._persistence.until_done(note)
+
     async def _reapply_erasures(self) -> None:
         """Whoever a copy of the read models from before their erasure brought back."""
         async for batch in self._erased.to_reapply():
             log.warning("erasures_reapplied_to_read_models", children=len(batch))
-            await self._finisher.publish(await self._generations.project(batch))
+            projected = await self._generations.project(batch)
+            await self._erased.note(projected.erasures)
+            await self._finisher.publish(projected)

@@ -44,9 +44,9 @@ def text_bytes(key: Key) -> int:
         return sys.getsizeof(key)
     if isinstance(key, tuple):
         return sum(map(text_bytes, key))
-    if is_dataclass(key):
-        return sum(text_bytes(getattr(key, one.name)) for one in fields(key))
-    return 0
+    if isinstance(key, type) or not is_dataclass(key):
+        return 0
+    return sum(text_bytes(getattr(key, one.name)) for one in fields(key))
 
 
 LARGEST_PART = 0.01

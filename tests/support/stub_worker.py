@@ -180,6 +180,7 @@ def a_projector(
     *,
     broker_answers_others: bool = True,
     publisher: Any = None,
+    erased: Any = None,
 ) -> tuple[ProjectorService, WorkerWatch]:
     monkeypatch.setattr(kafka_clients, "AIOKafkaConsumer", lambda **_options: consumer)
     topics = SimpleNamespace(
@@ -198,7 +199,7 @@ def a_projector(
     lag, troubles, quiet = WorkerLag(utc_now, 60), Troubles(utc_now), cast(Any, Quiet())
     given: tuple[Any, Any] = (generations, settings)
     watch = WorkerWatch(*given, lag, troubles, metrics, quiet)
-    return ProjectorService(given[0], publisher or quiet, quiet, given[1], watch), watch
+    return ProjectorService(given[0], publisher or quiet, erased or quiet, given[1], watch), watch
 
 
 async def _nothing() -> None:
