@@ -88,14 +88,14 @@ class FetchedRecords:
     """Records that were fetched while a batch was projected: the next batch. At most `limit`."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._parts: dict[TopicPartition, list[Any]] = {}
         self._changed = asyncio.Event()
 
     @property
     def room(self) -> int:
         """How many more there may be."""
-        return self._limit - sum(len(part) for part in self._parts.values())
+        return self.limit - sum(len(part) for part in self._parts.values())
 
     def begins(self) -> dict[TopicPartition, int]:
         return begins(self._parts)
@@ -147,11 +147,7 @@ class WaitingRecords:
 
     def begins(self) -> dict[TopicPartition, int]:
         """Where the first record waits, by partition."""
-        first: dict[TopicPartition, int] = {}
-        for one in self.records:
-            place = _place(one)
-            first[place] = min(one.raw.offset, first.get(place, one.raw.offset))
-        return first
+        return earliest(*({_place(one): one.raw.offset} for one in self.records))
 
     def offsets(self) -> dict[TopicPartition, int]:
         """Up to where each partition that was read is done."""

@@ -7,15 +7,14 @@ notices are published once more."""
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from mode import Service
 
-from projection_worker.consuming.health import BROKER_SECONDS, WorkerWatch
+from projection_worker.consuming.health import BROKER_SECONDS, Offsets, WorkerWatch
 from projection_worker.consuming.kafka_clients import NoticePublisher
 from projection_worker.consuming.persistence import FIRST_PAUSE_SECONDS, Persistence
 from projection_worker.projecting.projector import Projected
@@ -23,8 +22,6 @@ from shared.fault_points import FaultPoint, reached
 from shared.tasks import only_own_cancellation, time_limit
 
 log = structlog.get_logger(__name__)
-
-Offsets = Mapping[TopicPartition, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,13 @@ from aiokafka import TopicPartition
 from mode import Service
 from pymongo.errors import PyMongoError
 
-from projection_worker.consuming.finishing import BatchFinisher, Offsets, ProjectedBatch
-from projection_worker.consuming.health import EVERY_SECONDS, MEASURE_SECONDS, WorkerWatch
+from projection_worker.consuming.finishing import BatchFinisher, ProjectedBatch
+from projection_worker.consuming.health import (
+    EVERY_SECONDS,
+    MEASURE_SECONDS,
+    Offsets,
+    WorkerWatch,
+)
 from projection_worker.consuming.kafka_clients import (
     FinishBatchFirst,
     NoticePublisher,
@@ -68,7 +73,6 @@ class ProjectorService(Service):
         self._polling = Polling(settings.kafka)
         self._batch_under_way = asyncio.Lock()
         self._begins: Offsets = {}
-        self._most = settings.worker_batch
         self._fetched = FetchedRecords(settings.worker_batch)
         self._waiting = WaitingRecords()
         self._persistence = Persistence(self, watch)
@@ -98,7 +102,7 @@ class ProjectorService(Service):
         self.add_future(self._fetch())
         while not self.should_stop:
             async with self._batch_under_way:
-                batch = self._fetched.take(self._most - len(self._waiting.records))
+                batch = self._fetched.take(self._fetched.limit - len(self._waiting.records))
                 if batch or self._waiting.records:
                     await self.carry_out(batch)
                     continue

@@ -27,13 +27,17 @@ from shared.kafka import CHILD_EVENTS
 PLACE = TopicPartition(CHILD_EVENTS.name, 0)
 
 
-_RECORD = {
-    "topic": CHILD_EVENTS.name,
-    "partition": 0,
-    "key": b"lena",
-    "value": b"{}",
-    "headers": (),
-}
+def a_record(offset: int, child: str = "lena", place: TopicPartition = PLACE) -> Any:
+    """As aiokafka hands it out, with nothing in it."""
+    return SimpleNamespace(
+        topic=place.topic,
+        partition=place.partition,
+        offset=offset,
+        timestamp=0,
+        key=child.encode(),
+        value=b"{}",
+        headers=(),
+    )
 
 
 @dataclass
@@ -47,9 +51,7 @@ class FakeConsumer:
     commits: int = 0
     fetches: int = 0
     sought: list[TopicPartition] = field(default_factory=list)
-    _records: list[Any] = field(
-        default_factory=lambda: [SimpleNamespace(offset=0, timestamp=0, **_RECORD)]
-    )
+    _records: list[Any] = field(default_factory=lambda: [a_record(0)])
 
     async def start(self) -> None: ...
 
@@ -135,18 +137,7 @@ class Broker(FakeConsumer):
     def __init__(self, children: list[str]) -> None:
         super().__init__(set(), end=len(children))
         self.committed: list[int] = []
-        self._left = [
-            SimpleNamespace(
-                topic=PLACE.topic,
-                partition=PLACE.partition,
-                offset=offset,
-                timestamp=0,
-                key=child.encode(),
-                value=b"{}",
-                headers=(),
-            )
-            for offset, child in enumerate(children)
-        ]
+        self._left = [a_record(offset, child) for offset, child in enumerate(children)]
 
     @property
     def is_empty(self) -> bool:
@@ -160,7 +151,7 @@ class Broker(FakeConsumer):
         self.committed += offsets.values()
 
 
-def make_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _make_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of a worker's pauses and limits are 20 ms."""
     for module, name in (
         (projector_service, "MEASURE_SECONDS"),
@@ -182,6 +173,7 @@ def a_projector(
     publisher: Any = None,
     erased: Any = None,
 ) -> tuple[ProjectorService, WorkerWatch]:
+    _make_impatient(monkeypatch)
     monkeypatch.setattr(kafka_clients, "AIOKafkaConsumer", lambda **_options: consumer)
     topics = SimpleNamespace(
         look=_nothing, findings=(), answered_lately=lambda: broker_answers_others

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
+from projection_worker.consuming.health import WorkerWatch
+from projection_worker.consuming.projector_service import ProjectorService
 from projection_worker.projecting.projector import Projected
 from projection_worker.records import Delivered
 from tests.support.stub_worker import (
@@ -16,14 +19,8 @@ from tests.support.stub_worker import (
     FakeGenerations,
     Quiet,
     a_projector,
-    make_impatient,
 )
 from tests.support.waiting import until
-
-
-@pytest.fixture(autouse=True)
-def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_impatient(monkeypatch)
 
 
 class Told:
@@ -50,7 +47,7 @@ class Generations(FakeGenerations):
 class Publisher(Quiet):
     """Publishes a batch as soon as it is `let` through; before that fails `fails` times."""
 
-    def __init__(self, told: Told, fails: int = 0) -> None:
+    def __init__(self, told: Told, fails: int) -> None:
         self._told = told
         self._fails = fails
         self.let = asyncio.Event()
@@ -78,21 +75,36 @@ class Noting(Broker):
         self._told.log.append(f"committed {offsets[PLACE]}")
 
 
+@dataclass(frozen=True)
+class Side:
+    told: Told
+    publisher: Publisher
+    broker: Noting
+    projector: ProjectorService
+    watch: WorkerWatch
+
+
+def a_side(monkeypatch: pytest.MonkeyPatch, children: list[str], fails: int = 0) -> Side:
+    """A worker that gets a record of each child, and does not publish until it is let."""
+    told = Told()
+    publisher, broker = Publisher(told, fails), Noting(told, children)
+    made = a_projector(monkeypatch, broker, Generations(told), publisher=publisher)
+    return Side(told, publisher, broker, *made)
+
+
 async def test_the_next_batch_is_projected_before_the_notices_of_the_last_are_confirmed(
     monkeypatch: pytest.MonkeyPatch,
 ):
     # given
-    told = Told()
-    publisher, broker = Publisher(told), Noting(told, ["emma", "lena"])
-    projector, _ = a_projector(monkeypatch, broker, Generations(told), publisher=publisher)
+    side = a_side(monkeypatch, ["emma", "lena"])
     # when
-    await projector.start()
-    await until(lambda: "projected 2" in told.log)
-    publisher.let.set()
-    await until(lambda: "committed 2" in told.log)
-    await projector.stop()
+    await side.projector.start()
+    await until(lambda: "projected 2" in side.told.log)
+    side.publisher.let.set()
+    await until(lambda: "committed 2" in side.told.log)
+    await side.projector.stop()
     # then
-    assert told.log == [
+    assert side.told.log == [
         "projected 1",
         "projected 2",
         "published 1",
@@ -106,21 +118,19 @@ async def test_no_third_batch_is_projected_while_notices_of_the_first_are_not_co
     monkeypatch: pytest.MonkeyPatch,
 ):
     # given
-    told = Told()
-    publisher, broker = Publisher(told), Noting(told, ["emma", "lena", "tom", "mia"])
-    projector, watch = a_projector(monkeypatch, broker, Generations(told), publisher=publisher)
+    side = a_side(monkeypatch, ["emma", "lena", "tom", "mia"])
     # when
-    await projector.start()
-    await until(lambda: broker.is_empty and "projected 2" in told.log)
-    await until(lambda: watch.lag.partitions == {0: 4})
+    await side.projector.start()
+    await until(lambda: side.broker.is_empty and "projected 2" in side.told.log)
+    await until(lambda: side.watch.lag.partitions == {0: 4})
     # then
-    assert told.log == ["projected 1", "projected 2"]
+    assert side.told.log == ["projected 1", "projected 2"]
     # when
-    publisher.let.set()
-    await until(lambda: "committed 4" in told.log)
-    await projector.stop()
+    side.publisher.let.set()
+    await until(lambda: "committed 4" in side.told.log)
+    await side.projector.stop()
     # then what came meanwhile is one batch
-    assert told.log[2:] == [
+    assert side.told.log[2:] == [
         "published 1",
         "committed 1",
         "projected 3",
@@ -135,59 +145,53 @@ async def test_notices_that_cannot_be_published_are_published_later_without_a_se
     monkeypatch: pytest.MonkeyPatch,
 ):
     # given
-    told = Told()
-    publisher, broker = Publisher(told, fails=2), Noting(told, ["emma"])
-    publisher.let.set()
-    projector, watch = a_projector(monkeypatch, broker, Generations(told), publisher=publisher)
+    side = a_side(monkeypatch, ["emma"], fails=2)
+    side.publisher.let.set()
     # when
-    await projector.start()
-    await until(lambda: "committed 1" in told.log)
-    await projector.stop()
+    await side.projector.start()
+    await until(lambda: "committed 1" in side.told.log)
+    await side.projector.stop()
     # then
-    assert told.log == [
+    assert side.told.log == [
         "projected 1",
         "not published 1",
         "not published 1",
         "published 1",
         "committed 1",
     ]
-    assert watch.troubles.retrying_since is None
+    assert side.watch.troubles.retrying_since is None
 
 
 async def test_a_batch_that_is_not_confirmed_still_counts_as_lag(monkeypatch: pytest.MonkeyPatch):
     # given
-    told = Told()
-    publisher, broker = Publisher(told), Noting(told, ["emma"])
-    projector, watch = a_projector(monkeypatch, broker, Generations(told), publisher=publisher)
+    side = a_side(monkeypatch, ["emma"])
     # when
-    await projector.start()
-    await until(lambda: "projected 1" in told.log)
+    await side.projector.start()
+    await until(lambda: "projected 1" in side.told.log)
     # then
-    await until(lambda: watch.lag.events == 1)
+    await until(lambda: side.watch.lag.events == 1)
     # when
-    publisher.let.set()
+    side.publisher.let.set()
     # then
-    await until(lambda: watch.lag.events == 0)
-    await projector.stop()
+    await until(lambda: side.watch.lag.events == 0)
+    await side.projector.stop()
 
 
 async def test_before_a_partition_is_given_away_its_batches_are_finished_and_the_rest_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ):
     # given two batches under way, and a record that was fetched behind them
-    told = Told()
-    publisher, broker = Publisher(told), Noting(told, ["emma", "lena", "tom"])
-    projector, _ = a_projector(monkeypatch, broker, Generations(told), publisher=publisher)
-    await projector.start()
-    await until(lambda: broker.is_empty and "projected 2" in told.log)
+    side = a_side(monkeypatch, ["emma", "lena", "tom"])
+    await side.projector.start()
+    await until(lambda: side.broker.is_empty and "projected 2" in side.told.log)
     # when
-    revoked = asyncio.create_task(broker.listener.on_partitions_revoked([PLACE]))
-    publisher.let.set()
+    revoked = asyncio.create_task(side.broker.listener.on_partitions_revoked([PLACE]))
+    side.publisher.let.set()
     await revoked
-    told.log.append("revoked")
-    await projector.stop()
+    side.told.log.append("revoked")
+    await side.projector.stop()
     # then
-    assert told.log == [
+    assert side.told.log == [
         "projected 1",
         "projected 2",
         "published 1",
@@ -200,14 +204,12 @@ async def test_before_a_partition_is_given_away_its_batches_are_finished_and_the
 
 async def test_a_worker_that_is_stopped_finishes_what_is_under_way(monkeypatch: pytest.MonkeyPatch):
     # given
-    told = Told()
-    publisher, broker = Publisher(told), Noting(told, ["emma"])
-    projector, _ = a_projector(monkeypatch, broker, Generations(told), publisher=publisher)
-    await projector.start()
-    await until(lambda: "projected 1" in told.log)
+    side = a_side(monkeypatch, ["emma"])
+    await side.projector.start()
+    await until(lambda: "projected 1" in side.told.log)
     # when
-    stopping = asyncio.create_task(projector.stop())
-    publisher.let.set()
+    stopping = asyncio.create_task(side.projector.stop())
+    side.publisher.let.set()
     await stopping
     # then
-    assert told.log == ["projected 1", "published 1"]
+    assert side.told.log == ["projected 1", "published 1"]

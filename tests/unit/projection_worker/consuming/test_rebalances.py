@@ -4,7 +4,6 @@ records at most, reads on from what was committed, and lets a listener finish fi
 import asyncio
 import random
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,14 +23,9 @@ from tests.support.stub_worker import (
     FakeGenerations,
     Quiet,
     a_projector,
-    make_impatient,
+    a_record,
 )
 from tests.support.waiting import until
-
-
-@pytest.fixture(autouse=True)
-def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_impatient(monkeypatch)
 
 
 class Group(FakeConsumer):
@@ -66,7 +60,7 @@ class Group(FakeConsumer):
         found = {}
         for place in sorted(self.assigned):
             last = min(self.end, self._at[place] + max_records)
-            if part := [_record(place, offset) for offset in range(self._at[place], last)]:
+            if part := [a_record(offset, place=place) for offset in range(self._at[place], last)]:
                 found[place] = part
                 self._at[place], max_records = last, max_records - len(part)
         return found
@@ -83,6 +77,10 @@ class Group(FakeConsumer):
     async def position(self, place: TopicPartition) -> int:
         return self._at[place]
 
+    async def fetched_again(self) -> None:
+        before = self.fetches
+        await until(lambda: self.fetches > before)
+
     async def rebalance(self, assigned: set[TopicPartition]) -> None:
         self._settled.clear()
         await self.listener.on_partitions_revoked(sorted(self.assigned))
@@ -93,18 +91,6 @@ class Group(FakeConsumer):
     @property
     def is_done(self) -> bool:
         return set(self.committed.values()) == {self.end}
-
-
-def _record(place: TopicPartition, offset: int) -> Any:
-    return SimpleNamespace(
-        topic=place.topic,
-        partition=place.partition,
-        offset=offset,
-        timestamp=0,
-        key=b"lena",
-        value=b"{}",
-        headers=(),
-    )
 
 
 class Gated(FakeGenerations):
@@ -256,9 +242,8 @@ async def test_whatever_happens_what_is_committed_was_published_and_all_is(
     await projector.start()
     # when
     for _ in range(12):
-        fetches = group.fetches
         if group.assigned and not all(group.committed[one] == 300 for one in group.assigned):
-            await until(lambda before=fetches: group.fetches > before)  # type: ignore[misc]
+            await group.fetched_again()
         await group.rebalance({place for place in PLACES if chance.random() < 0.8})
     await group.rebalance(set(PLACES))
     await until(lambda: group.is_done)

@@ -18,14 +18,8 @@ from tests.support.stub_worker import (
     FakeConsumer,
     FakeGenerations,
     a_projector,
-    make_impatient,
 )
 from tests.support.waiting import until
-
-
-@pytest.fixture(autouse=True)
-def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_impatient(monkeypatch)
 
 
 async def ends_saying(said: str, projector: ProjectorService, watch: WorkerWatch) -> None:
